@@ -13,7 +13,7 @@ use tessera::app::codes::{self, CodesCommand};
 use tessera::app::config::Config;
 use tessera::app::state::AppState;
 use tessera::app::stores::{Stores, build_storage};
-use tessera::app::{backup, health, init, people, prices, serve};
+use tessera::app::{backup, check, health, init, people, prices, serve};
 use tessera::chat::server::providers::local::{PROBE_COMMAND, probe, probe_with};
 use tessera::generation::Metrics;
 use tessera::payments::server::papers::{csv, year_in};
@@ -188,7 +188,7 @@ async fn run(command: Option<Command>, config: Config) -> Result<ExitCode, Strin
         Some(Command::Health) => health::ask(&config).await.map(|said| done(&format!("{said}\n"))),
         Some(Command::Check { backup: Some(file), .. }) => backup::prove(&config, &file).await.map(|line| done(&line)),
         Some(Command::Check { storage, backup: None }) => {
-            let (table, all_well) = health::run(&config, storage).await;
+            let (table, all_well) = check::run(&config, storage).await;
             print(&redacted(&table));
             Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

@@ -12,8 +12,8 @@ use crate::credits::server::codes::{NewCode, PlanDays, hash_code, new_code};
 use crate::payments::server::shop::Catalog;
 use crate::platform::amount::Amount;
 use crate::platform::db::now_millis;
+use crate::platform::time::DAY;
 
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Days that bring as many credits as a payment for the plan.
 const DAYS_OF_MONTH: i64 = 30;
 /// Most codes that are made at once.

@@ -1,4 +1,4 @@
-//! `.env` in the working directory. What is wrong with it is told by its line and the name, never by the value, which may be a secret.
+//! `.env` in the working directory. An error names the line and the variable, never the value, which may be a secret.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read};
@@ -31,7 +31,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     }
 }
 
-/// What is said of the first entry after so many lines.
+/// The error of the first entry after the first `before` lines.
 fn problem(text: &str, before: usize) -> String {
     let is_entry = |line: &str| !line.is_empty() && !line.starts_with('#');
     let mut lines = text.lines().map(str::trim).enumerate().skip(before);
@@ -43,7 +43,7 @@ fn problem(text: &str, before: usize) -> String {
     format!(".env:{line}: {name}is not NAME=VALUE; a value with spaces, quotes, # or $ is written in 'single quotes'")
 }
 
-/// Hands out a line at a time, and counts.
+/// Reads a line at a time, and counts the lines.
 struct Lines<'a> {
     rest: &'a [u8],
     taken: &'a Cell<usize>,

@@ -1,15 +1,15 @@
-//! Names of variables that are almost those of settings, such as `MONGODB_URL` or `CHAT_CREDIT`: nothing reads them, and without a word
-//! about them their operator believes that they are set.
+//! Variables whose names are almost those of settings, such as `MONGODB_URL` or `CHAT_CREDIT`. Nothing reads them, so the operator is
+//! told.
 
 use super::init::setting_names;
 use crate::platform::redact::names_a_secret;
 
-/// So many letters may be different.
+/// Most letters that may be different.
 const CLOSE: usize = 2;
-/// Shorter names are like too many others.
+/// Fewest letters of a name that is compared: shorter ones are close to too many others.
 const LEAST: usize = 8;
 
-/// One line for each name that is none of a setting but close to one.
+/// A line for each name that is no setting, but close to one.
 pub(super) fn misspelt<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let settings: Vec<&str> = setting_names().collect();
     // `providers.toml` names keys of any names.
@@ -19,7 +19,7 @@ pub(super) fn misspelt<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> 
     meant.map(|(name, setting)| format!("{name} is no setting: is {setting} meant?")).collect()
 }
 
-/// How many letters have to be added, dropped or changed to make the other name of one (Levenshtein).
+/// How many letters have to be added, dropped or changed to turn one name into the other (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.bytes().enumerate() {

@@ -3,6 +3,8 @@
 pub mod background;
 pub mod backup;
 pub mod backup_schedule;
+mod builders;
+pub mod check;
 pub mod codes;
 pub mod config;
 mod cors;

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::state::{AppState, open_queue};
+use super::builders::open_queue;
+use super::state::AppState;
 use super::stores::Stores;
 use crate::account::Role;
 use crate::account::server::second_factor::turn_off;

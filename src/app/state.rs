@@ -2,61 +2,47 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use leptos::config::LeptosOptions;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
+use super::builders::{
+    build_cache, build_credits, build_generation, build_leaving, build_limiter, build_notices, build_papers,
+    build_payments, build_price_history, choices_of, open_identity_providers, open_queue, open_redis, open_room,
+    shown_prices,
+};
 use super::config::Config;
 use super::features;
 use super::health::{Probe, compare_clocks};
 use super::stores::{Stores, build_flags, build_storage};
 use crate::account::server::clerk::Clerk;
-use crate::account::server::oidc::{Provider as IdentityProvider, build_providers as build_identity_providers};
 use crate::account::server::passkeys::relying_party;
 use crate::account::server::password::Passwords;
-use crate::account::server::{Account, AccountParts, FindChoices};
+use crate::account::server::{Account, AccountParts};
 use crate::admin::server::Admin;
 use crate::api_docs::api::ApiDocs;
 use crate::audit::AuditLog;
 use crate::bookkeeping::server::Bookkeeping;
-use crate::chat::server::attachments::Attachments;
 use crate::chat::server::image_messages::ImageReplies;
 use crate::chat::server::models::Models;
 use crate::chat::server::providers::ChatProvider;
 use crate::chat::server::renderer::Renderer;
 use crate::chat::server::search::Turns;
-use crate::chat::server::work_names::ShownWork;
 use crate::chat::server::{Chat, ChatParts};
 use crate::credits::server::Credits;
-use crate::credits::server::config::CreditsConfig;
-use crate::credits::server::notices::{Notices, NoticesParts};
-use crate::credits::server::prices::history::PriceHistory;
-use crate::credits::server::prices::{Configured, PriceBook};
-use crate::flags::Flags;
-use crate::generation::{Generation, Metrics, Parts, RetryBudget, build_providers};
+use crate::generation::{Generation, Metrics, build_providers};
 use crate::images::server::providers::{GuardedImageProvider, ImageProvider};
-use crate::images::server::room::Room;
 use crate::images::server::storage::ObjectStore;
 use crate::images::server::{Images, ImagesParts};
-use crate::landing::server::{FindPrices, Landing};
-use crate::landing::{ShownPrice, ShownPrices};
-use crate::leaving::server::{Leaving, LeavingParts, LeavingQueue};
-use crate::payments::server::papers::Papers;
+use crate::landing::server::Landing;
+use crate::leaving::server::Leaving;
+use crate::payments::server::Payments;
 use crate::payments::server::provider::PaymentProvider;
-use crate::payments::server::shop::Shop;
-use crate::payments::server::storefront::{ShownPurchases, provider_label};
-use crate::payments::server::{Payments, PaymentsParts};
+use crate::payments::server::storefront::provider_label;
 use crate::platform::app_secret::AppSecret;
-use crate::platform::cache::{Cache, LocalCache, RedisCache};
-use crate::platform::jobs::{JobFeed, Jobs, RedisJobFeed};
-use crate::platform::limits::{LocalRateLimiter, RateLimiter, RedisRateLimiter, Slots};
 use crate::platform::mail::{Mailer, Outbox};
 use crate::platform::redis::Redis;
 use crate::platform::site::Site;
-use crate::traces::Traces;
-use crate::usage::server::recorder;
 
 /// Cheap to clone; see [`Shared`].
 #[derive(Clone)]
@@ -247,197 +233,4 @@ impl AppState {
             payments,
         }))
     }
-}
-
-fn open_redis(config: &Config) -> Option<Redis> {
-    let redis = config.redis.as_ref()?;
-    Redis::open(redis).inspect_err(|error| tracing::error!(%error, "Redis cannot be used")).ok()
-}
-
-fn choices_of(models: &Models) -> FindChoices {
-    let models = models.clone();
-    Box::new(move || models.choices())
-}
-
-fn build_price_history(prices: PriceBook, chat: &Chat, images: &Images, stores: &Stores) -> PriceHistory {
-    let (chat, images) = (chat.clone(), images.clone());
-    let configured = Arc::new(move || configured_models(&chat, &images));
-    PriceHistory { prices, configured, store: stores.prices.clone() }
-}
-
-/// The models that there are now.
-fn configured_models(chat: &Chat, images: &Images) -> Vec<Configured> {
-    let now = chat.models.now();
-    let chat = now.models.iter().map(|model| &model.provider);
-    let chat = chat.map(|by| Configured { provider: by.name(), model: by.model(), is_image: false });
-    let images =
-        images.providers.iter().map(|by| Configured { provider: by.name(), model: by.model(), is_image: true });
-    chat.chain(images).collect()
-}
-
-fn build_credits(
-    config: CreditsConfig,
-    stores: &Stores,
-    generation: &Generation,
-    price_history: PriceHistory,
-    payments: &Payments,
-) -> Credits {
-    Credits {
-        store: stores.credits.clone(),
-        codes: stores.codes.clone(),
-        plans: stores.plans.clone(),
-        limiter: generation.limiter.clone(),
-        flags: generation.flags.clone(),
-        config,
-        prices: price_history.prices.clone(),
-        price_history,
-        names: Arc::new(ShownWork { replies: stores.chats.clone(), images: stores.images.clone() }),
-        purchases: Arc::new(ShownPurchases { payments: payments.clone() }),
-    }
-}
-
-/// Buying credits, from whoever takes the money.
-fn build_payments(
-    stores: &Stores,
-    site: &Site,
-    provider: Option<Arc<dyn PaymentProvider>>,
-    papers: Papers,
-    generation: &Generation,
-) -> Payments {
-    Payments::new(PaymentsParts {
-        site: site.clone(),
-        database: stores.database.clone(),
-        store: stores.payments.clone(),
-        subscriptions: stores.subscriptions.clone(),
-        referrals: stores.referrals.clone(),
-        plans: stores.plans.clone(),
-        provider,
-        credits: stores.credits.clone(),
-        audit: AuditLog::new(stores.audit.clone()),
-        shop: papers.shop.clone(),
-        papers,
-        limiter: generation.limiter.clone(),
-        flags: generation.flags.clone(),
-        metrics: generation.metrics.clone(),
-        caught_up: AtomicBool::new(false),
-    })
-}
-
-/// Users who leave, of all features.
-fn build_leaving(queue: Arc<LeavingQueue>, features: features::AllFeatures, metrics: Metrics) -> Leaving {
-    Leaving::new(LeavingParts {
-        queue,
-        account: features.account.clone(),
-        credits: features.credits.clone(),
-        payments: features.payments.clone(),
-        metrics,
-        features: Arc::new(features),
-    })
-}
-
-/// What is to be done for users who leave.
-pub(super) fn open_queue(stores: &Stores) -> LeavingQueue {
-    LeavingQueue {
-        store: stores.leavings.clone(),
-        accounts: stores.accounts.clone(),
-        directory: stores.directory.clone(),
-        sessions: stores.sessions.clone(),
-        database: stores.database.clone(),
-        exports: Notify::new(),
-        erasures: Notify::new(),
-    }
-}
-
-/// Who counts: all servers together, or this one alone.
-fn build_limiter(config: &Config, redis: Option<&Redis>) -> Arc<dyn RateLimiter> {
-    let rates = config.site.rates;
-    match redis {
-        Some(redis) => Arc::new(RedisRateLimiter::new(redis.clone(), rates)),
-        None => Arc::new(LocalRateLimiter::new(rates)),
-    }
-}
-
-/// Where what was answered is found again, by all servers or by this one.
-fn build_cache(redis: Option<&Redis>) -> Arc<dyn Cache> {
-    match redis {
-        Some(redis) => Arc::new(RedisCache::new(redis.clone())),
-        None => Arc::new(LocalCache::default()),
-    }
-}
-
-/// Who signs people in besides us; nobody, where there is no HTTP client to ask them with.
-fn open_room(config: &Config, stores: &Stores) -> Room {
-    let sent = Arc::new(Attachments(stores.chats.clone()));
-    Room { made: stores.images.clone(), sent, quota: config.chat.attachment_quota }
-}
-
-fn open_identity_providers(config: &Config) -> Vec<Arc<IdentityProvider>> {
-    build_identity_providers(&config.accounts.providers, &config.site)
-        .inspect_err(|error| tracing::error!(error, "nobody else can sign people in"))
-        .unwrap_or_default()
-}
-
-/// Receipts and credit notes of payments that this provider takes.
-fn build_papers(shop: &Shop, stores: &Stores, site: &Site, paid_by: &'static str) -> Papers {
-    Papers {
-        store: stores.papers.clone(),
-        accounts: stores.accounts.clone(),
-        shop: shop.clone(),
-        site: site.clone(),
-        database: stores.database.clone(),
-        paid_by,
-    }
-}
-
-/// What all paid work shares.
-fn build_generation(
-    config: &Config,
-    stores: &Stores,
-    redis: Option<Redis>,
-    limiter: Arc<dyn RateLimiter>,
-    (metrics, flags): (Metrics, Flags),
-    notices: Option<Notices>,
-) -> Generation {
-    let feed = redis.map(|redis| Arc::new(RedisJobFeed::new(redis)) as Arc<dyn JobFeed>);
-    Generation::new(Parts {
-        database: stores.database.clone(),
-        credits: stores.credits.clone(),
-        notices,
-        jobs: Arc::new(Jobs::new(feed, Slots::new(config.http.streams_per_user))),
-        usage: Arc::new(recorder::start(stores.attempts.clone(), metrics.lost_records())),
-        traces: Traces::start(stores.traces.clone(), config.traces, metrics.lost_traces()),
-        metrics,
-        flags,
-        retries: RetryBudget::default(),
-        prices: config.usage.prices.clone(),
-        limiter,
-        shutdown: CancellationToken::new(),
-    })
-}
-
-/// Nobody is told of their credits by a log.
-fn build_notices(config: &Config, stores: &Stores, site: &Site, outbox: &Outbox) -> Option<Notices> {
-    config.mail.smtp.as_ref().map(|_| {
-        Notices::new(NoticesParts {
-            store: stores.notices.clone(),
-            credits: stores.credits.clone(),
-            accounts: stores.accounts.clone(),
-            database: stores.database.clone(),
-            outbox: outbox.clone(),
-            site: site.clone(),
-            low: config.credits.low,
-        })
-    })
-}
-
-/// What strangers are told of the prices, as they are at the time.
-fn shown_prices(account: Account, config: CreditsConfig, chat: Chat, images: Images) -> FindPrices {
-    Box::new(move || ShownPrices {
-        free: account.new_account_credits(),
-        chat: {
-            let (prices, varies) = chat.usual_prices();
-            ShownPrice::of(&prices, varies, config.chat)
-        },
-        image: ShownPrice::of(&images.list_prices(), false, config.image),
-    })
 }

@@ -2,6 +2,7 @@
 
 pub mod browser;
 mod choice;
+mod conversation;
 mod estimate;
 mod event;
 mod receipt;
@@ -16,6 +17,7 @@ pub mod server;
 
 pub use browser::components::empty_thread::EmptyThreadTemplates;
 pub use choice::{EFFORTS, describe, parts_of_choice, with_effort};
+pub use conversation::*;
 pub use estimate::*;
 pub use event::*;
 pub use receipt::*;

@@ -10,10 +10,8 @@ use uuid::Uuid;
 use super::flag::ProviderFlag;
 use super::watch::WINDOW;
 use crate::platform::db::millis;
+use crate::platform::time::{DAY, MINUTE};
 use crate::platform::work_kind::WorkKind;
-
-pub const MINUTE: i64 = 60_000;
-pub const DAY: i64 = 24 * 60 * MINUTE;
 
 /// What a count is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

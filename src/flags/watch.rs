@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::counts::{MINUTE, Span};
+use super::counts::Span;
 use super::flag::{Flag, ProviderFlag};
 use super::rule::{Rule, Setting};
 use super::service::Flags;
 use crate::audit::Actor;
 use crate::platform::db::millis;
 use crate::platform::error::AppResult;
+use crate::platform::time::DAY;
 
 /// How soon a change holds on every server, at most.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(2);
@@ -51,7 +52,7 @@ impl Flags {
     /// # Errors
     /// [`crate::platform::error::AppError::Unavailable`].
     pub async fn forget_counts(&self) -> AppResult<()> {
-        let before = Span::Day.start(self.now()) - 24 * 60 * MINUTE;
+        let before = Span::Day.start(self.now()) - DAY;
         Ok(self.inner().parts.store.forget_counts(before).await?)
     }
 
@@ -105,6 +106,7 @@ impl Flags {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::time::MINUTE;
 
     #[test]
     fn the_window_begins_with_a_whole_minute() {

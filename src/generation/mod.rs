@@ -13,6 +13,7 @@ mod event;
 mod fault;
 mod hold;
 mod learned;
+mod metric_labels;
 mod metrics;
 mod open;
 mod operations;

@@ -1,4 +1,4 @@
-//! What the server takes of the machine's memory.
+//! How much memory the server takes.
 
 use std::ffi::CStr;
 
@@ -8,20 +8,21 @@ use serde::Deserialize;
 /// In bytes; `None` where it cannot be told.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
-    /// What is in the machine's memory, with the parts of the program itself that were needed.
+    /// Physical memory, with the loaded parts of the program itself.
     pub resident: Option<u64>,
-    /// What the allocator has of the system, used or kept for what comes.
+    /// What the allocator has from the system: in use, or kept for later.
     pub committed: Option<u64>,
 }
 
-/// Leaves huge pages to others: the allocator asks for them, and then a few bytes that live on keep 2 MiB. Idle that is more than
-/// half of what the heap takes, and no request is faster for it. A system without them has nothing to leave.
+/// Switches transparent huge pages off for this process. The allocator asks for them, and then a few bytes that are still in use keep
+/// 2 MiB: in an idle server that is more than half of the heap, and no request is faster for it. Nothing on systems without them.
 pub fn leave_huge_pages() {
     #[cfg(target_os = "linux")]
-    // Where that is not allowed, nothing but memory is lost.
+    // Where that is not allowed, it only takes more memory.
     let _: Result<(), _> = rustix::thread::disable_transparent_huge_pages(true);
 }
 
+/// Reads how much is taken now.
 #[must_use]
 pub fn memory() -> Memory {
     Memory { resident: resident(), committed: committed() }

@@ -66,4 +66,6 @@ pub mod tasks;
 #[cfg(feature = "ssr")]
 pub mod telemetry;
 #[cfg(feature = "ssr")]
+pub mod time;
+#[cfg(feature = "ssr")]
 pub mod trace;

@@ -24,6 +24,7 @@ use url::Url;
 
 use super::config::Reader;
 use super::db::now_millis;
+use super::time::MINUTE;
 use super::trace::{Fact, Step, StepKind, TraceRecord};
 
 /// Where traces are sent, and which.
@@ -223,8 +224,6 @@ struct Patient {
     /// When it was said last, in milliseconds since 1970.
     reported: AtomicI64,
 }
-
-const MINUTE: i64 = 60_000;
 
 impl fmt::Debug for Patient {
     // What it sends with each request may be a secret.

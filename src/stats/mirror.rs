@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::store::{Source, StoredBucket};
 use super::sums::{KeySums, Share, Sums};
+use crate::platform::time::DAY;
 
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Times that are remembered; beyond that they are forgotten together.
 const MOST_SPANS: usize = 2000;
 /// Models, users and API keys of a report: those that cost the most.

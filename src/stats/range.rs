@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 
 use super::sums::{BUCKET, bucket_of};
 use crate::platform::error::{AppError, AppResult};
+use crate::platform::time::HOUR;
 
-const HOUR: i64 = 60 * 60 * 1000;
 /// Most days of a range: one can be compared with the one before for as long as records are kept.
 pub const MOST_DAYS: i64 = 366;
 

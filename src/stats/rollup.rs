@@ -16,11 +16,10 @@ use super::sums::{BUCKET, Buckets, bucket_of, fold_attempts, fold_entries, fold_
 use crate::credits::{EntryKind, Origin};
 use crate::platform::db::{Database, StoreResult, millis};
 use crate::platform::error::AppResult;
+use crate::platform::time::{DAY, HOUR};
 use crate::usage::server::prices::PriceTable;
 use crate::usage::server::store::KEPT;
 
-const HOUR: i64 = 60 * 60 * 1000;
-const DAY: i64 = 24 * HOUR;
 /// What is looked at again whenever somebody looks. What comes later than this is a correction.
 const OPEN: i64 = HOUR;
 /// What the timer looks at each time, and how often it looks at everything.

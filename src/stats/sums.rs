@@ -11,12 +11,13 @@ use super::store::{Earning, RawEntry, RawPayment, RawReply};
 use crate::credits::{EntryKind, Origin};
 use crate::platform::ids::{AttemptId, WorkId};
 use crate::platform::money::share;
+use crate::platform::time::MINUTE;
 use crate::platform::work_kind::WorkKind;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::{Attempt, Outcome};
 
 /// A quarter of an hour, in milliseconds: the offsets of all time zones are whole numbers of it.
-pub const BUCKET: i64 = 15 * 60 * 1000;
+pub const BUCKET: i64 = 15 * MINUTE;
 
 /// The beginning of the bucket that a moment is in.
 #[must_use]

@@ -10,12 +10,11 @@ use tessera::app::stores::Stores;
 use tessera::audit::store::AuditFilter;
 use tessera::audit::{Action, Actor, AuditEntry};
 use tessera::platform::ids::{AttemptId, AuditId, UserId, WorkId};
+use tessera::platform::time::DAY;
 use tessera::usage::{Attempt, Outcome, UserUsage};
 use uuid::{Builder, Uuid};
 
 use crate::contracts::over_every_store;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 async fn add_user(stores: &Stores, email: &str, role: Role) -> UserId {
     let user = User {

@@ -1,4 +1,4 @@
-//! What is given on top of purchases and for bringing others: once, to whom it is promised, and back with its money.
+//! Bonuses and referral rewards: given once, to the user they are promised to, and taken back with the money.
 
 use std::sync::Arc;
 
@@ -15,14 +15,13 @@ use tessera::payments::server::{Bought, Payment};
 use tessera::platform::amount::Amount;
 use tessera::platform::data_file::DataFile;
 use tessera::platform::ids::{LotId, UserId};
+use tessera::platform::time::DAY;
 
 use crate::contracts::{self, over_every_store};
 use crate::fake_provider::{FakeProvider, event};
 use crate::ledger::{credits, hold_of};
 use crate::payments::{Till, dollars, expected, happenings, tell};
 use crate::support::assert_audit_is_clean;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Ten percent on top of everything.
 pub fn tenth() -> Bonus {
@@ -79,7 +78,7 @@ async fn lot(till: &Till, user: UserId, id: LotId) -> Option<Lot> {
     account.lots.as_slice().iter().find(|lot| lot.id == id).cloned()
 }
 
-/// What is left of all that came with a payment, to whomever.
+/// What is left of all extras of a payment, of all users.
 async fn left_of_extras(till: &Till, payment: &Payment) -> Vec<Amount> {
     let mut left = Vec::new();
     for extra in &payment.extras {

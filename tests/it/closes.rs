@@ -22,13 +22,12 @@ use tessera::images::server::storage::FileStore;
 use tessera::platform::amount::Amount;
 use tessera::platform::db::StoreResult;
 use tessera::platform::ids::{EntryId, OwnerId};
+use tessera::platform::time::{DAY, HOUR};
 use uuid::Uuid;
 
 use crate::contracts::{open, over_every_store};
 use crate::ledger::{credits, hold_of, posting};
 
-const HOUR: i64 = 60 * 60 * 1000;
-const DAY: i64 = 24 * HOUR;
 /// 2026-01-01.
 const BEGIN: i64 = 1_767_225_600_000;
 pub const AT_ONCE: Pace = Pace { pause: Duration::ZERO, again: Duration::ZERO, sweep: Duration::ZERO };

@@ -8,13 +8,12 @@ use tessera::credits::server::codes::{NewCode, PlanDays, RedeemOutcome, hash_cod
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::UserId;
+use tessera::platform::time::DAY;
 use tokio::task::JoinSet;
 
 use crate::mongod::{Kind, Mongod};
 use crate::support::{TestApp, User};
 use crate::token_prices::user_id;
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// The one of the documentation, for whoever wants it.
 pub async fn add_example(app: &TestApp) {

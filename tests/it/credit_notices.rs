@@ -4,14 +4,13 @@ use serde_json::json;
 use tessera::credits::server::store::{LotTerms, NewPosting, PostingKind};
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::OwnerId;
+use tessera::platform::time::DAY;
 
 use crate::contracts::over_every_store;
 use crate::fake_smtp::{FakeSmtp, Received};
 use crate::ledger::posting;
 use crate::mail;
 use crate::support::{TestApp, User};
-
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 over_every_store! {
     async fn of_many_who_ask_at_once_one_tells(stores) {

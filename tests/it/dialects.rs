@@ -13,27 +13,11 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use crate::kept_responses::kept_of;
+use crate::kinds::Dialect;
 use crate::support::{PNG_URL, TestApp, User};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Chat,
-    Messages,
-    Responses,
-}
-
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Messages, Dialect::Responses];
-
 impl Dialect {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Messages => "/v1/messages",
-            Self::Responses => "/v1/responses",
-        }
-    }
-
-    fn ask(self, content: &str, is_stream: bool) -> Value {
+    fn text_request(self, content: &str, is_stream: bool) -> Value {
         let messages = json!([{ "role": "user", "content": content }]);
         match self {
             Self::Chat => json!({ "model": "tessera", "messages": messages, "stream": is_stream }),
@@ -45,7 +29,7 @@ impl Dialect {
     }
 
     async fn send(self, program: &User, content: &str, is_stream: bool) -> Response {
-        program.post(self.path()).json(&self.ask(content, is_stream)).send().await.unwrap()
+        program.post(self.path()).json(&self.text_request(content, is_stream)).send().await.unwrap()
     }
 
     /// The text of a whole answer, and why it ended.
@@ -111,7 +95,7 @@ async fn outcomes(app: &TestApp, request: &str) -> Vec<Outcome> {
 #[tokio::test]
 async fn every_dialect_says_the_same_and_costs_the_same() {
     let app = TestApp::start().await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         let answer: Value = dialect.send(&program, "Hello", false).await.json().await.unwrap();
         let (whole, cut) = dialect.reasons();
@@ -143,7 +127,7 @@ async fn each_failure_has_its_status_its_shape_its_record_and_no_charge() {
         ("#tokens=2 #error", 502, Outcome::Cut),
         ("#tokens=2 #stall", 504, Outcome::Timeout),
     ];
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for (failure, status, outcome) in before.into_iter().chain(midway) {
             // What fails often is not asked for a time.
             let app = TestApp::start_with(&[("CHAT_TIMEOUT_SECS", "1")]).await;
@@ -186,7 +170,7 @@ async fn each_failure_has_its_status_its_shape_its_record_and_no_charge() {
 #[tokio::test]
 async fn what_nobody_can_mend_by_trying_again_is_not_tried_again_and_the_way_to_credits_is_told() {
     let app = TestApp::start_with(&[("FREE_CREDITS", "1")]).await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         assert_eq!(user.chat("Hello").await.0, 200);
         for is_stream in [false, true] {
@@ -206,11 +190,11 @@ async fn what_nobody_can_mend_by_trying_again_is_not_tried_again_and_the_way_to_
 #[tokio::test]
 async fn a_key_that_came_before_gives_the_same_answer_once_in_every_dialect() {
     let app = TestApp::start().await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         let send = async |content: &str, is_stream: bool| {
             let request = program.post(dialect.path()).header("idempotency-key", "once");
-            request.json(&dialect.ask(content, is_stream)).send().await.unwrap()
+            request.json(&dialect.text_request(content, is_stream)).send().await.unwrap()
         };
         let first: Value = send("Hello", false).await.json().await.unwrap();
         let again: Value = send("Hello", false).await.json().await.unwrap();
@@ -230,7 +214,7 @@ async fn a_key_that_came_before_gives_the_same_answer_once_in_every_dialect() {
 async fn the_same_question_is_found_in_the_cache_whatever_is_spoken() {
     let app = TestApp::start_with(&[("CHAT_CACHE", "shared"), ("MAX_OUTPUT_TOKENS", "500")]).await;
     let (program, user) = program(&app).await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         assert_eq!(dialect.send(&program, "Hello", false).await.status(), 200);
     }
     assert_eq!((app.upstream.calls(), &settled(&user).await["available"]), (1, &json!(9)));
@@ -239,10 +223,10 @@ async fn the_same_question_is_found_in_the_cache_whatever_is_spoken() {
 #[tokio::test]
 async fn a_closed_connection_stops_the_work_and_is_free_in_every_dialect() {
     let app = TestApp::start().await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         for is_stream in [false, true] {
-            let body = dialect.ask("#pause=60000", is_stream);
+            let body = dialect.text_request("#pause=60000", is_stream);
             let request = tokio::spawn(program.post(dialect.path()).json(&body).send());
             while app.upstream.seen.open.load(Ordering::SeqCst) == 0 {
                 sleep(Duration::from_millis(5)).await;
@@ -355,7 +339,7 @@ fn nothing_of_a_talk_is_lost_between_dialects() {
     });
     let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
     let ran = TestRunner::new(config).run(&talk(), |talk| {
-        let asked = DIALECTS.map(|dialect| {
+        let asked = Dialect::ALL.map(|dialect| {
             runtime.block_on(async {
                 let (status, answer) = program.post_json(dialect.path(), &in_words_of(dialect, &talk)).await;
                 assert_eq!(status, 200, "{dialect:?}: {answer}");

@@ -1,5 +1,5 @@
-//! Each failure × each kind of provider × each dialect, streamed and not: what the client is told in its own shape, whether it is to try
-//! again, what is recorded, how the provider is seen after it, and that it is paid for once or not at all.
+//! Each failure of each kind of provider in each dialect, streamed and not: the error in the shape of the dialect, with `Retry-After` or
+//! not, the record of the attempt, the breaker of the provider after it, and that it is charged once or not at all.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,29 +12,15 @@ use tempfile::TempDir;
 use tessera::usage::Outcome;
 use tokio::time::{Duration, sleep};
 
+use crate::kinds::{Dialect, Kind};
 use crate::scripted::Step::{Bytes, Cut, Hold, Reset};
 use crate::scripted::{Script, Scripted};
 use crate::support::{TestApp, User};
 
-/// So many at a time.
+/// Requests at a time.
 const AT_ONCE: usize = 16;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    OpenAi,
-    Gemini,
-    Anthropic,
-}
-
 impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Gemini => "gemini",
-            Self::Anthropic => "anthropic",
-        }
-    }
-
     /// A piece of text.
     fn says(self, text: &str) -> String {
         frame(&match self {
@@ -44,7 +30,7 @@ impl Kind {
         })
     }
 
-    /// A piece of what is thought.
+    /// A piece of a thought.
     fn thinks(self, text: &str) -> String {
         frame(&match self {
             Self::OpenAi => json!({"choices": [{"index": 0, "delta": {"reasoning_content": text}}]}),
@@ -61,7 +47,7 @@ impl Kind {
         })
     }
 
-    /// Its words for: all was said, it is too long, it is refused.
+    /// Its reasons for an end: complete, too long, refused.
     const fn reasons(self) -> [&'static str; 3] {
         match self {
             Self::OpenAi => ["stop", "length", "content_filter"],
@@ -70,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// A failure as it tells of it.
+    /// The body of an error.
     fn fault(self, code: u16, word: &str, message: &str) -> String {
         match self {
             Self::OpenAi => json!({"error": {"message": message, "type": word, "param": null, "code": word}}),
@@ -80,7 +66,7 @@ impl Kind {
         .to_string()
     }
 
-    /// A call of a tool whose arguments are no JSON, or one that never is told.
+    /// A call of a tool whose arguments are no JSON; without `is_told` only the reason says that there is one.
     fn broken_call(self, is_told: bool) -> String {
         let (told, reason) = match self {
             Self::OpenAi => {
@@ -88,7 +74,7 @@ impl Kind {
                 let call = json!({"index": 0, "id": "call_1", "type": "function", "function": function});
                 (frame(&json!({"choices": [{"delta": {"tool_calls": [call]}}]})), "tool_calls")
             }
-            // Its calls are objects, and come whole: what it cannot write it says by its reason.
+            // Its calls come as whole objects, and a reason says that it could not write one.
             Self::Gemini => return self.ends("MALFORMED_FUNCTION_CALL"),
             Self::Anthropic => {
                 let block = json!({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}});
@@ -109,25 +95,8 @@ fn block_delta(delta: &Value) -> Value {
     json!({"type": "content_block_delta", "index": 0, "delta": delta})
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Chat,
-    Responses,
-    Messages,
-}
-
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
-
 impl Dialect {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Responses => "/v1/responses",
-            Self::Messages => "/v1/messages",
-        }
-    }
-
-    /// What the limit of tokens is called.
+    /// The field with the limit of tokens.
     const fn limit(self) -> &'static str {
         match self {
             Self::Chat => "max_completion_tokens",
@@ -136,7 +105,7 @@ impl Dialect {
         }
     }
 
-    fn ask(self, model: &str, is_stream: bool) -> Value {
+    fn request(self, model: &str, is_stream: bool) -> Value {
         let schema = json!({"type": "object", "properties": {"at": {"type": "integer"}}});
         let (said, tools) = match self {
             Self::Chat => {
@@ -150,14 +119,14 @@ impl Dialect {
         };
         let mut body = json!({"model": model, "stream": is_stream, self.limit(): 500});
         body[if self == Self::Responses { "input" } else { "messages" }] = said;
-        // What is special says nothing of a provider: only where it is needed.
+        // A request with tools that is refused does not count against a provider, so others have none.
         if model.contains("call") {
             body["tools"] = tools;
         }
         body
     }
 
-    /// Type and code of an error; a problem where it is not in its own shape.
+    /// Type and code of an error; a problem where it does not have the shape of the dialect.
     fn error_of(self, body: &Value) -> Result<(String, String), String> {
         let error = &body["error"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -172,20 +141,20 @@ impl Dialect {
     }
 }
 
-/// What a client is told, and why.
+/// What a client is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// The provider did not do what it is there for.
+    /// The provider failed.
     Failed,
     TimedOut,
-    /// It asks to be left alone for so many seconds.
+    /// The provider allows no request for so many seconds.
     Limited(u64),
-    /// It does not take this, or will not answer it.
+    /// The provider does not take the request, or refuses to answer.
     Refused,
     TooLong,
-    /// What the client chose left nothing.
+    /// The limit of tokens that the client chose left no answer.
     NothingLeft,
-    /// All is well: it is paid for, and ends for this reason in the words of chat completions.
+    /// An answer, which is charged. It ends for this reason, as chat completions name it.
     Answer(&'static str),
 }
 use Told::{Answer, Failed, Limited, NothingLeft, Refused, TimedOut, TooLong};
@@ -221,9 +190,9 @@ impl Told {
 /// What a provider does.
 enum Does {
     Plays(Script),
-    /// Nobody listens.
+    /// Nothing listens at its address.
     IsGone,
-    /// It takes the connection and says nothing.
+    /// It accepts connections and never answers.
     IsMute,
 }
 use Does::{IsGone, IsMute, Plays};
@@ -234,13 +203,13 @@ struct Failure {
     does: Does,
     told: Told,
     outcome: Outcome,
-    /// Some of the answer came before.
+    /// A part of the answer came before.
     has_begun: bool,
-    /// It says something of the provider: after five in a row it rests.
+    /// It counts against the provider, which rests after five in a row.
     is_sick: bool,
 }
 
-/// All that can go wrong with a provider of this kind.
+/// All failures of a kind of provider.
 fn failures(kind: Kind) -> Vec<Failure> {
     let [stop, length, refused] = kind.reasons();
     let hello = kind.says("Hello");
@@ -326,11 +295,11 @@ fn failures(kind: Kind) -> Vec<Failure> {
     all
 }
 
-/// One failure of one provider, asked in one way.
+/// A failure in one dialect, streamed or not.
 struct Cell {
     dialect: Dialect,
     is_stream: bool,
-    /// The name that is asked for.
+    /// The model that is asked for.
     name: String,
     told: Told,
     outcome: Outcome,
@@ -384,7 +353,7 @@ impl Cell {
     /// Asks. Returns the request and what is wrong with what came.
     async fn ask(&self, program: &User) -> (String, Vec<String>) {
         let Self { dialect, is_stream, told, .. } = *self;
-        let response = program.post(dialect.path()).json(&dialect.ask(&self.name, is_stream)).send().await.unwrap();
+        let response = program.post(dialect.path()).json(&dialect.request(&self.name, is_stream)).send().await.unwrap();
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
         };
@@ -506,7 +475,7 @@ async fn every_failure_of(kind: Kind) {
         )
         .unwrap();
         health.insert(format!("at-{name}"), is_sick);
-        for dialect in DIALECTS {
+        for dialect in Dialect::ALL {
             for is_stream in [false, true] {
                 let name = name.to_owned();
                 cells.push(Cell { dialect, is_stream, name, told, outcome, has_begun });

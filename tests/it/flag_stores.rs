@@ -12,6 +12,7 @@ use tessera::flags::{
 };
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{AttemptId, AuditId, UserId, WorkId};
+use tessera::platform::time::DAY;
 use tessera::platform::work_kind::WorkKind;
 use tessera::usage::{Attempt, Outcome};
 use uuid::Uuid;
@@ -111,13 +112,13 @@ over_every_store! {
             span, at, kind: WorkKind::Chat, provider: "openai".to_owned(), sum: Sum { asked, failed: 1, cost_micros: 2 },
         };
         let keep = async |server, counts: Vec<Counted>| stores.flags.keep_counts(server, counts).await.unwrap();
-        let day = 20_000 * 86_400_000;
+        let day = 20_000 * DAY;
         keep(one, vec![count(Span::Day, day, 1), count(Span::Minute, day, 1), count(Span::Minute, day + 60_000, 1)]).await;
         keep(two, vec![count(Span::Day, day, 4)]).await;
         for _ in 0..2 {
             keep(one, vec![count(Span::Day, day, 3)]).await;
         }
-        keep(one, vec![count(Span::Day, day - 86_400_000, 9)]).await;
+        keep(one, vec![count(Span::Day, day - DAY, 9)]).await;
         let found = stores.flags.counts(day, day + 60_000).await.unwrap();
         let sum = |span: Span| found.iter().filter(|row| row.span == span).map(|row| row.sum.asked).sum::<i64>();
         assert_eq!((found.len(), sum(Span::Day), sum(Span::Minute)), (3, 7, 1), "{found:?}");

@@ -12,6 +12,7 @@ use tessera::app::stores::{Stores, build_storage};
 use tessera::images::server::garbage::{clean, take_inventory};
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::UserId;
+use tessera::platform::time::DAY;
 use tokio::time::sleep;
 
 use crate::fake_cloudinary::FakeCloudinary;
@@ -345,7 +346,7 @@ async fn kill_9_in_the_middle_of_images_is_one_charge_or_none_and_one_file_or_no
 
     let config = Config::from_vars(&[("DATA_DIR".to_owned(), folder.to_owned())].into()).unwrap();
     let (stores, objects) = (Stores::open(&config).await.unwrap(), build_storage(&config).unwrap());
-    clean(stores.images.as_ref(), objects.as_ref(), now_millis() + 86_400_000).await.unwrap();
+    clean(stores.images.as_ref(), objects.as_ref(), now_millis() + DAY).await.unwrap();
     let inventory = take_inventory(stores.images.as_ref(), objects.as_ref()).await.unwrap().unwrap();
     assert_eq!(inventory.files, 2 * complete as u64, "a file and a thumbnail for each that was charged, and no more");
     assert_audit_is_clean(stores.credits.as_ref()).await;

@@ -9,6 +9,7 @@ use tessera::images::server::garbage::{clean, sweep, take_inventory};
 use tessera::images::server::storage::{ObjectKey, Rendition};
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::ImageId;
+use tessera::platform::time::DAY;
 use uuid::Uuid;
 
 use crate::responses::{ChatAnswer, Conversation, Deleted, Image, Ordered, Page, data, items, refusal};
@@ -54,9 +55,7 @@ impl TestApp {
 
     /// Deletes what is to be deleted, be it due or not.
     pub async fn clean_up(&self) {
-        clean(self.state.stores.images.as_ref(), self.state.images.objects.as_ref(), now_millis() + 86_400_000)
-            .await
-            .unwrap();
+        clean(self.state.stores.images.as_ref(), self.state.images.objects.as_ref(), now_millis() + DAY).await.unwrap();
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use tessera::platform::error::AppError;
 use tessera::platform::limits::{Attempt, Limit, LocalRateLimiter, RateLimiter, Rates, RedisRateLimiter};
 use tessera::platform::redis::Redis;
+use tessera::platform::time::{DAY, HOUR};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -106,8 +107,8 @@ async fn the_adapter_over_redis_keeps_the_contract() {
     for key in keys {
         let ttl: i64 = inside.pttl(&key).await.unwrap();
         let longest = match () {
-            () if key.contains(":register:") => 3_600_000,
-            () if key.contains(":free-stop:") => 86_400_000,
+            () if key.contains(":register:") => HOUR,
+            () if key.contains(":free-stop:") => DAY,
             () => 61_000,
         };
         assert!((1..=longest).contains(&ttl), "{key}: {ttl}");

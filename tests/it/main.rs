@@ -73,6 +73,7 @@ mod image_room;
 mod image_store;
 mod images;
 mod kept_responses;
+mod kinds;
 mod languages;
 mod leaving;
 mod ledger;

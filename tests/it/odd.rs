@@ -6,16 +6,10 @@ use serde_json::{Value, json};
 use tessera::usage::Outcome;
 use tokio::time::sleep;
 
+use crate::kinds::Kind;
 use crate::scripted::Step::{Bytes, Cut, Hold, Pause, Repeat, Reset};
 use crate::scripted::{Script, Scripted, Step};
 use crate::support::{TestApp, User};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    OpenAi,
-    Gemini,
-    Anthropic,
-}
 
 /// What comes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -446,7 +440,7 @@ async fn oddities_of_anthropic_cost_no_answer() {
 
 #[tokio::test]
 async fn an_answer_is_whole_soon_after_its_finish_reason_and_recorded_so() {
-    for kind in [Kind::OpenAi, Kind::Gemini, Kind::Anthropic] {
+    for kind in Kind::ALL {
         let upstream = Scripted::start(Script::stream(vec![Bytes(hello(kind) + &finish(kind)), Hold])).await;
         let app = app_of(kind, &upstream, &[("CHAT_TIMEOUT_SECS", "30")]).await;
         let user = app.user().await;
@@ -547,7 +541,7 @@ async fn who_watches_is_told_what_the_model_thinks_once_the_answer_has_begun() {
 
 #[tokio::test]
 async fn thoughts_are_read_by_nobody_who_does_not_pay_for_an_answer() {
-    for kind in [Kind::OpenAi, Kind::Gemini, Kind::Anthropic] {
+    for kind in Kind::ALL {
         let (app, upstream) = app(kind).await;
         let user = app.user().await;
         let program = user.with_key(&json!({})).await;

@@ -140,13 +140,13 @@ async fn an_address_that_has_an_account_here_signs_nobody_in_to_it() {
 #[tokio::test]
 async fn the_check_reaches_every_provider() {
     let other = Other::start().await;
-    let (table, _) = tessera::app::health::run(&other.app("verified").await.state.config, false).await;
+    let (table, _) = tessera::app::check::run(&other.app("verified").await.state.config, false).await;
     let row = |name: &str| table.lines().find(|line| line.contains(name)).map(str::to_owned);
     assert!(row("sign-in: other").is_some_and(|row| row.starts_with("ok") && row.contains(&other.issuer)), "{table}");
     let app =
         TestApp::start_with(&[("OIDC_GONE_ISSUER", "http://127.0.0.1:1/realm"), ("OIDC_GONE_CLIENT_ID", "tessera")])
             .await;
-    let (table, all_well) = tessera::app::health::run(&app.state.config, false).await;
+    let (table, all_well) = tessera::app::check::run(&app.state.config, false).await;
     assert!(
         !all_well && table.lines().any(|line| line.starts_with("FAILED") && line.contains("sign-in: gone")),
         "{table}"

@@ -1,28 +1,20 @@
-//! Each dialect with each kind of provider: a turn that shows a picture, is thought about, calls a tool and shows what came of it loses
-//! nothing on its way there and back, also where another kind of model goes on with it. What cannot be carried is refused by name.
+//! Each dialect with each kind of provider: a conversation with an image, a thought, a call of a tool and its result loses nothing on
+//! the way there and back, also where another kind of provider goes on with it. What a provider cannot take is refused by name.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::kinds::{Dialect, Kind};
 use crate::scripted::Step::Bytes;
 use crate::scripted::{Script, Scripted};
 use crate::support::{PNG_URL, TestApp, User};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    OpenAi,
-    Gemini,
-    Anthropic,
-}
-
-const KINDS: [Kind; 3] = [Kind::OpenAi, Kind::Gemini, Kind::Anthropic];
-
-/// What Gemini takes where there is no signature.
+/// What Gemini takes in the place of a signature.
 const NO_SEAL: &str = "skip_thought_signature_validator";
 
-/// All that a talk has, as a provider got it.
+/// A conversation as a provider received it.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     system: String,
@@ -31,7 +23,7 @@ struct Seen {
     answer: String,
     /// Name and arguments.
     call: (String, Value),
-    /// What it has sealed itself.
+    /// Its own signature of a thought.
     seal: Option<String>,
     result: String,
     /// The result names the call.
@@ -49,14 +41,6 @@ fn frames(all: &[Value]) -> Script {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Gemini => "gemini",
-            Self::Anthropic => "anthropic",
-        }
-    }
-
     const fn model(self) -> &'static str {
         match self {
             Self::OpenAi => "gpt-5.4-mini",
@@ -65,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// It thinks, says something and calls a tool.
+    /// An answer with a thought, a text and a call of a tool.
     fn calls(self) -> Script {
         match self {
             Self::OpenAi => {
@@ -104,7 +88,7 @@ impl Kind {
         }
     }
 
-    fn says(self, words: &str) -> Script {
+    fn answers(self, words: &str) -> Script {
         match self {
             Self::OpenAi => {
                 frames(&[json!({"choices": [{"index": 0, "delta": {"content": words}, "finish_reason": "stop"}]})])
@@ -119,7 +103,7 @@ impl Kind {
         }
     }
 
-    /// What it was asked, in its own words.
+    /// Reads a request that it received.
     fn seen(self, asked: &Value) -> Seen {
         match self {
             Self::OpenAi => {
@@ -174,7 +158,7 @@ impl Kind {
                     is_shown: is_png(&question["content"]),
                     answer: text(&block("text")["text"]),
                     call: (text(&call["name"]), call["input"].clone()),
-                    // Signed is what was thought, so that has to be there.
+                    // The signature is that of the thought, which has to be there too.
                     seal: seal.filter(|_| thought["thinking"] == "Hm.").map(str::to_owned),
                     result: text(&result["content"][0]["text"]),
                     is_bound: result["type"] == "tool_result" && result["tool_use_id"] == call["id"],
@@ -185,25 +169,8 @@ impl Kind {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Chat,
-    Responses,
-    Messages,
-}
-
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
-
 impl Dialect {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Responses => "/v1/responses",
-            Self::Messages => "/v1/messages",
-        }
-    }
-
-    /// A picture, as a part of what is said.
+    /// An image as a part of a message.
     fn picture(self) -> Value {
         let (_, data) = PNG_URL.split_once("base64,").unwrap();
         match self {
@@ -219,8 +186,8 @@ impl Dialect {
         json!({"type": if self == Self::Responses { "input_text" } else { "text" }, "text": words})
     }
 
-    /// The question, with all that the dialect can say.
-    fn ask(self, model: &str) -> Value {
+    /// The first request: a system prompt, an image and a tool.
+    fn image_request(self, model: &str) -> Value {
         let schema = json!({"type": "object", "properties": {"at": {"type": "integer"}}});
         let question = json!({"role": "user", "content": [self.words("What is it?"), self.picture()]});
         match self {
@@ -242,8 +209,8 @@ impl Dialect {
         }
     }
 
-    /// The same once more, with the answer as it was told, and what came of its call.
-    fn go_on(self, mut body: Value, answer: &Value) -> Value {
+    /// The next request: with the answer as it was received, and the result of its call.
+    fn next_request(self, mut body: Value, answer: &Value) -> Value {
         let result = json!([self.words("20 C"), self.picture()]);
         match self {
             Self::Chat => {
@@ -277,8 +244,8 @@ impl Dialect {
 /// A server with a model of each kind, each under the name of its kind.
 async fn start() -> (TestApp, Vec<Scripted>, TempDir, User, User) {
     let (mut file, mut servers) = ("only = true\n".to_owned(), Vec::new());
-    for kind in KINDS {
-        let server = Scripted::start(kind.says("Well.")).await;
+    for kind in Kind::ALL {
+        let server = Scripted::start(kind.answers("Well.")).await;
         let (name, model, addr) = (kind.name(), kind.model(), server.addr);
         write!(
             file,
@@ -301,18 +268,18 @@ async fn start() -> (TestApp, Vec<Scripted>, TempDir, User, User) {
 #[tokio::test]
 async fn nothing_of_a_turn_is_lost_between_any_dialect_and_any_kind_of_provider() {
     let (app, servers, _folder, _, program) = start().await;
-    for dialect in DIALECTS {
-        for (kind, server) in KINDS.into_iter().zip(&servers) {
+    for dialect in Dialect::ALL {
+        for (kind, server) in Kind::ALL.into_iter().zip(&servers) {
             let what = format!("{dialect:?} with {kind:?}");
             server.play(kind.calls());
-            let question = dialect.ask(kind.name());
+            let question = dialect.image_request(kind.name());
             let (status, answer) = program.post_json(dialect.path(), &question).await;
             assert_eq!(status, 200, "{what}: {answer}");
             assert!(answer.to_string().contains("Hm."), "{what}: what was thought is told: {answer}");
-            server.play(kind.says("Well."));
-            // It goes on with the same model, and with the others.
-            for (next, server) in KINDS.into_iter().zip(&servers) {
-                let mut body = dialect.go_on(question.clone(), &answer);
+            server.play(kind.answers("Well."));
+            // The conversation goes on with the same model, and with the others.
+            for (next, server) in Kind::ALL.into_iter().zip(&servers) {
+                let mut body = dialect.next_request(question.clone(), &answer);
                 body["model"] = next.name().into();
                 let (status, last) = program.post_json(dialect.path(), &body).await;
                 assert_eq!(status, 200, "{what}, then {next:?}: {last}");
@@ -330,7 +297,7 @@ async fn nothing_of_a_turn_is_lost_between_any_dialect_and_any_kind_of_provider(
                     result_is_shown: true,
                 };
                 assert_eq!(next.seen(&asked), expected, "{what}, then {next:?}: {asked}");
-                // Nobody else gets what was thought, nor anybody as something that was said.
+                // Only the model that had the thought gets it back, and as a thought.
                 let is_thinker = is_own && kind == Kind::Anthropic;
                 assert_eq!(asked.to_string().matches("Hm.").count(), usize::from(is_thinker), "{what}, then {next:?}");
             }
@@ -344,7 +311,7 @@ async fn what_a_stream_of_chat_completions_tells_of_a_thought_goes_back_sealed()
     let (_app, servers, _folder, _, program) = start().await;
     let (dialect, kind) = (Dialect::Chat, Kind::Anthropic);
     servers[2].play(kind.calls());
-    let mut body = dialect.ask(kind.name());
+    let mut body = dialect.image_request(kind.name());
     body["stream"] = true.into();
     let stream = program.post(dialect.path()).json(&body).send().await.unwrap().text().await.unwrap();
     let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -407,7 +374,7 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
             "document",
         ),
     ] {
-        let mut body = dialect.ask(kind.name());
+        let mut body = dialect.image_request(kind.name());
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, refused) = program.post_json(dialect.path(), &body).await;
         assert_eq!(status, 400, "{more}: {refused}");
@@ -417,13 +384,13 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
     }
     assert!(servers.iter().all(|server| server.calls() == 0));
     assert_eq!(user.credits().await, before);
-    // What asks for nothing is taken by everybody, and what a model knows it gets.
+    // Options without an effect are taken by every provider, and a provider gets those that it knows.
     for (kind, more) in [
         (Kind::Anthropic, json!({"frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}})),
         (Kind::Gemini, json!({"frequency_penalty": 0.5})),
         (Kind::OpenAi, json!({"logit_bias": {"1": 5}, "presence_penalty": 1})),
     ] {
-        let mut body = Dialect::Chat.ask(kind.name());
+        let mut body = Dialect::Chat.image_request(kind.name());
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, answer) = program.post_json(Dialect::Chat.path(), &body).await;
         assert_eq!(status, 200, "{more}: {answer}");
@@ -436,7 +403,7 @@ async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
     let (app, servers, _folder, _, program) = start().await;
     let format = json!({"type": "grammar", "syntax": "lark", "definition": "start: /.+/"});
     let tool = json!({"type": "custom", "name": "look", "description": "Looks.", "format": format});
-    for (kind, server) in KINDS.into_iter().zip(&servers) {
+    for (kind, server) in Kind::ALL.into_iter().zip(&servers) {
         let calls = match kind {
             Kind::OpenAi => {
                 let function = json!({"name": "look", "arguments": "{\"input\":\"at\\n1\"}"});
@@ -488,8 +455,8 @@ async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
             assert_eq!((&call["input"], &call["status"]), (&json!("at\n1"), &json!("completed")), "{kind:?}");
             let asked = server.asked().pop().unwrap().to_string();
             assert!(asked.contains("start: /.+/") && asked.contains(r#""required":["input"]"#), "{kind:?}: {asked}");
-            // What came of it is bound to it.
-            server.play(kind.says("Well."));
+            // The result names its call.
+            server.play(kind.answers("Well."));
             let input = body["input"].as_array_mut().unwrap();
             input.push(call.clone());
             input.push(json!({"type": "custom_tool_call_output", "call_id": call["call_id"], "output": "20 C"}));

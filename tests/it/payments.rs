@@ -25,6 +25,7 @@ use tessera::platform::ids::{LotId, PaymentId, UserId};
 use tessera::platform::limits::{LocalRateLimiter, Rates};
 use tessera::platform::money::{Currency, Money};
 use tessera::platform::site::Site;
+use tessera::platform::time::DAY;
 use uuid::Uuid;
 
 use crate::contracts::{self, over_every_store};
@@ -590,7 +591,7 @@ over_every_store! {
         let user = UserId::now_v7();
         let bought = till.purchase(user).await;
         let mut payment = till.payment(bought.payment).await;
-        payment.credited_at = payment.credited_at.map(|at| at - 14 * 24 * 60 * 60 * 1000);
+        payment.credited_at = payment.credited_at.map(|at| at - 14 * DAY);
         assert_eq!(stores.payments.save(&payment).await.unwrap(), Saved::Yes);
         assert_eq!(till.payments.preview_refund(user, bought.payment).await.unwrap_err().code(), "conflict");
         assert_eq!(till.payments.refund(user, bought.payment).await.unwrap_err().code(), "conflict");

@@ -16,6 +16,7 @@ use tessera::images::server::store::NewImage;
 use tessera::platform::amount::Amount;
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{ImageId, OwnerId, PaymentId, UserId, WorkId};
+use tessera::platform::time::HOUR;
 use uuid::{Builder, Uuid};
 
 use crate::closes::{AT_ONCE, books_of};
@@ -23,8 +24,6 @@ use crate::contracts::{open_at, over_every_store};
 use crate::image_store::{made, new_image};
 use crate::ledger::{hold_of, posting};
 use crate::support::TestApp;
-
-const HOUR: i64 = 60 * 60 * 1000;
 
 fn of_kind(run: &Run, kind: DriftKind) -> Vec<String> {
     let found = run.findings.iter().filter(|finding| finding.kind == kind);

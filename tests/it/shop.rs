@@ -9,6 +9,7 @@ use tessera::credits::Origin;
 use tessera::credits::server::store::{LotTerms, NewPosting, PostingKind};
 use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
+use tessera::platform::time::DAY;
 use tokio::time::timeout;
 
 use crate::leaving::{archive_of, unpacked};
@@ -270,11 +271,7 @@ async fn credits_that_expire_soon_are_said_until_that_is_seen() {
         key: "gift".into(),
         request_id: "test".into(),
         reason: None,
-        terms: LotTerms {
-            origin: Some(Origin::Gift),
-            expires_at: Some(now_millis() + 6 * 24 * 60 * 60 * 1000),
-            ..LotTerms::default()
-        },
+        terms: LotTerms { origin: Some(Origin::Gift), expires_at: Some(now_millis() + 6 * DAY), ..LotTerms::default() },
     };
     app.state.stores.credits.post(gift).await.unwrap();
     let told = page(&user, "/dashboard").await;

@@ -15,6 +15,7 @@ use tessera::platform::amount::Amount;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, AttemptId, LotId, OwnerId, UserId, WorkId};
 use tessera::platform::money::{Currency, Money};
+use tessera::platform::time::{DAY, MINUTE};
 use tessera::stats::range::{Picked, Range};
 use tessera::stats::store::AttemptFilter;
 use tessera::stats::sums::BUCKET;
@@ -26,9 +27,6 @@ use uuid::Uuid;
 use crate::contracts::over_every_store;
 use crate::ledger::{credits, hold_of, posting};
 use crate::stores::{exchange, finished, new_user};
-
-const MINUTE: i64 = 60 * 1000;
-const DAY: i64 = 24 * 60 * MINUTE;
 
 fn stats_of(stores: &Stores) -> Stats {
     stores.stats(PriceTable::parse("other=1/2").unwrap())

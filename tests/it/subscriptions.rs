@@ -17,15 +17,13 @@ use tessera::platform::data_file::DataFile;
 use tessera::platform::error::AppError;
 use tessera::platform::ids::UserId;
 use tessera::platform::money::{Currency, Money};
+use tessera::platform::time::{DAY, HOUR};
 
 use crate::contracts::{self, over_every_store};
 use crate::fake_provider::{FakeProvider, event};
 use crate::ledger::credits;
 use crate::payments::{Till, dollars};
 use crate::support::assert_audit_is_clean;
-
-const HOUR: i64 = 60 * 60 * 1000;
-const DAY: i64 = 24 * HOUR;
 
 /// Two plans: 500 credits for 15 dollars, and 1,200 for 30.
 fn shop() -> Shop {

@@ -4,19 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::fake_gemini::FakeGemini;
+use crate::kinds::Dialect;
 use crate::support::{PNG_URL, TestApp, User};
 
 /// What a tool gives.
 const RESULT: &str = "20 C in Rome";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Chat,
-    Messages,
-    Responses,
-}
-
-const DIALECTS: [Dialect; 3] = [Dialect::Chat, Dialect::Messages, Dialect::Responses];
 
 fn schema() -> Value {
     json!({ "type": "object", "properties": { "zone": { "type": "string" }, "at": { "type": "integer" } } })
@@ -26,14 +18,6 @@ fn schema() -> Value {
 type Call = (String, String, Value);
 
 impl Dialect {
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat/completions",
-            Self::Messages => "/v1/messages",
-            Self::Responses => "/v1/responses",
-        }
-    }
-
     fn tools(self) -> Value {
         match self {
             Self::Chat => json!([{ "type": "function", "function":
@@ -243,7 +227,7 @@ fn question(text: &str) -> Value {
 #[tokio::test]
 async fn two_rounds_of_calls_in_every_dialect_whole_and_streamed() {
     let app = TestApp::start().await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for is_stream in [false, true] {
             let what = format!("{dialect:?}, stream: {is_stream}");
             let (program, user) = program(&app).await;
@@ -290,7 +274,7 @@ async fn what_gemini_thought_before_a_call_comes_back_to_it_through_every_dialec
         ("FREE_CREDITS", "100"),
     ])
     .await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         for is_stream in [false, true] {
             let what = format!("{dialect:?}, stream: {is_stream}");
             let (program, _) = program(&app).await;
@@ -328,7 +312,7 @@ async fn what_gemini_thought_before_a_call_comes_back_to_it_through_every_dialec
 #[tokio::test]
 async fn a_repeated_key_gets_the_same_calls_for_nothing() {
     let app = TestApp::start().await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         let said = [question("Weather? #calls=look:{\"at\":1}")];
         let mut all = Vec::new();
@@ -412,7 +396,7 @@ async fn what_a_tool_shows_reaches_the_model() {
 async fn a_call_has_an_id_that_no_earlier_one_has_also_where_a_server_counts_from_nought() {
     let app = TestApp::start().await;
     let (program, _) = program(&app).await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let mut said = vec![question("Hi #numbered #calls=look:{\"at\":1}")];
         let mut ids = Vec::new();
         for _ in 0..2 {
@@ -446,7 +430,7 @@ async fn one_call_at_a_time_is_one_whoever_makes_more() {
 async fn tools_count_as_what_is_said() {
     let app = TestApp::start().await;
     let (program, user) = program(&app).await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let mut body = dialect.body("tessera", &[question("Hi")], false);
         let description = json!("x".repeat(50_000));
         match dialect {
@@ -516,7 +500,7 @@ async fn an_answer_with_a_form_has_it_in_every_dialect() {
 #[tokio::test]
 async fn calls_that_break_off_or_fail_are_free() {
     let app = TestApp::start_with(&[("CHAT_TIMEOUT_SECS", "1")]).await;
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         let (program, user) = program(&app).await;
         for is_stream in [false, true] {
             let body = dialect.body("tessera", &[question("Hi #calls=look:{\"at\":1} #cut")], is_stream);

@@ -29,14 +29,12 @@ use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{ApiKeyId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
+use crate::platform::time::{DAY, MINUTE};
 
 /// What every key begins with, so that people and scanners for leaked secrets recognise one.
 pub const KEY_PREFIX: &str = "tsk_";
 /// How exactly it is kept when a key was last used, in milliseconds: a write for every request would be a waste.
-const USE_STEP: i64 = 60_000;
-
-/// A day, in milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
+const USE_STEP: i64 = MINUTE;
 
 /// The limits of the key that a request came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

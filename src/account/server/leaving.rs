@@ -18,9 +18,10 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::UserId;
 use crate::platform::secret::SecretHash;
+use crate::platform::time::DAY;
 
 /// For how long it is remembered who has had the credits of a new account, in milliseconds: a year.
-const REMEMBERED: i64 = 365 * 24 * 60 * 60 * 1000;
+const REMEMBERED: i64 = 365 * DAY;
 
 impl Account {
     /// Writes who a user is here, how they want it, and by what they sign in. Secrets are in it nowhere: only their hashes are known.

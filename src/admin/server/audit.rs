@@ -171,13 +171,13 @@ fn read_time(field: &str, text: &str, day: fn(Date) -> Result<Date, jiff::Error>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::time::DAY;
 
     #[test]
     fn a_day_is_from_its_beginning_to_its_end() {
-        let day = 24 * 60 * 60 * 1000;
-        assert_eq!((start_of("1970-01-02"), end_of("1970-01-02")), (Ok(Some(day)), Ok(Some(2 * day))));
+        assert_eq!((start_of("1970-01-02"), end_of("1970-01-02")), (Ok(Some(DAY)), Ok(Some(2 * DAY))));
         let moment = "1970-01-02T00:00:01Z";
-        assert_eq!((start_of(moment), end_of(moment)), (Ok(Some(day + 1000)), Ok(Some(day + 1000))));
+        assert_eq!((start_of(moment), end_of(moment)), (Ok(Some(DAY + 1000)), Ok(Some(DAY + 1000))));
         assert_eq!((start_of(" "), end_of("")), (Ok(None), Ok(None)));
         assert!(start_of("yesterday").is_err() && end_of("2026-02-30").is_err());
     }

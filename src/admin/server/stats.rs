@@ -16,6 +16,7 @@ use crate::platform::db::rfc3339;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::page_limit;
 use crate::platform::ids::{AttemptId, UserId};
+use crate::platform::time::DAY;
 use crate::stats::range::{Picked, Range};
 use crate::stats::report::{Costs, Statistics};
 use crate::stats::store::AttemptFilter;
@@ -23,7 +24,6 @@ use crate::usage::Attempt;
 
 /// Attempts of a page where nothing else is asked for.
 const ATTEMPTS_PAGE: usize = 50;
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Which range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]

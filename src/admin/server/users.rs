@@ -17,6 +17,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::page_limit;
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{PaymentId, UserId};
+use crate::platform::time::DAY;
 
 /// Users of a page where nothing else is asked for.
 const USERS_PAGE: usize = 25;
@@ -24,7 +25,6 @@ const USERS_PAGE: usize = 25;
 const ENTRIES: usize = 20;
 /// The time of the usage that is shown, in days.
 pub(super) const USAGE_DAYS: i64 = 30;
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Which users, and in which order.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

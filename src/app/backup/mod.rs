@@ -3,34 +3,30 @@
 //! That file is a tar archive, encrypted where `BACKUP_KEY` is set: what it is, the images, the database (a file of SQLite, or the
 //! collections of MongoDB), the other files of `platform/site.rs`. Those of 0.2 are the database alone, and restored as well.
 
+mod archive;
 mod mongo;
 pub(crate) mod seal;
 mod tar;
 mod unpack;
 
-use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use self::seal::SealedWriter;
-use self::tar::TarWriter;
+use self::archive::pack;
 use self::unpack::{Images, Unpacked, unpack};
 use super::config::Config;
 use super::stores::Stores;
-use crate::images::server::config::StorageConfig;
-use crate::images::server::storage::ObjectKey;
 use crate::platform::db::DatabaseConfig;
 use crate::platform::db::sqlite::{SCHEMA, is_damage};
-use crate::platform::private_files::{new_private_file, private_database, private_folder};
-use crate::platform::site::{DATABASE, SMALL_FILES, database_path};
+use crate::platform::private_files::{private_database, private_folder};
+use crate::platform::site::database_path;
 
 /// How long a restore waits for servers that write.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,102 +77,6 @@ pub fn backup(config: &Config, to: &Path) -> Result<String, String> {
         told.push_str("APP_SECRET belongs to it and is not in it: keep it elsewhere\n");
     }
     Ok(told)
-}
-
-/// Returns how many files of images are in it.
-fn pack(config: &Config, part: &Path, copy: &Path) -> io::Result<usize> {
-    let to = BufWriter::new(new_private_file(part)?);
-    let to = match &config.backup_key {
-        None => return Ok(write_archive(config, copy, to)?.1),
-        Some(key) => SealedWriter::new(to, key)?,
-    };
-    let (to, images) = write_archive(config, copy, to)?;
-    to.finish()?.flush()?;
-    Ok(images)
-}
-
-/// Images come before the database that names them, and those that were made meanwhile right after its moment: a file too many is deleted by
-/// the server that has it restored, one that is missing could not be shown.
-fn write_archive<W: Write>(config: &Config, copy: &Path, to: W) -> io::Result<(W, usize)> {
-    let now = Timestamp::now();
-    let has_images = matches!(config.images.storage, StorageConfig::Files);
-    let (format, schema) = match &config.database {
-        DatabaseConfig::Sqlite => (OF_SQLITE, schema_of_sqlite()),
-        DatabaseConfig::Mongo(uri) => (OF_MONGODB, mongo::wait(mongo::snapshot(uri))?.1),
-    };
-    let about = About {
-        format,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        schema,
-        created_at: now.to_string(),
-        images: has_images,
-    };
-    let about = serde_json::to_vec_pretty(&about)?;
-    let mut tar = TarWriter::new(to, now.as_second());
-    tar.add(ABOUT, about.len() as u64, &*about)?;
-    let data = &config.site.data_dir;
-    let mut known = HashSet::new();
-    if has_images {
-        add_images(&mut tar, data, &mut known)?;
-    }
-    let snapshot = match &config.database {
-        DatabaseConfig::Sqlite => copy_database(&database_path(data), copy).map(|()| None)?,
-        DatabaseConfig::Mongo(uri) => Some(mongo::wait(mongo::snapshot(uri))?.0),
-    };
-    if has_images {
-        add_images(&mut tar, data, &mut known)?;
-    }
-    match snapshot {
-        Some(snapshot) => mongo::add(&mut tar, snapshot)?,
-        None => _ = add_file(&mut tar, DATABASE, copy)?,
-    }
-    for name in SMALL_FILES {
-        add_file(&mut tar, name, &data.join(name))?;
-    }
-    let mut to = tar.finish()?;
-    to.flush()?;
-    Ok((to, known.len()))
-}
-
-/// Adds the files that are not in it yet.
-fn add_images<W: Write>(tar: &mut TarWriter<W>, data: &Path, known: &mut HashSet<ObjectKey>) -> io::Result<()> {
-    for number in 0..=u8::MAX {
-        let folder = format!("images/{number:02x}");
-        let entries = match fs::read_dir(data.join(&folder)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let name = entry?.file_name();
-            // What is being written has another name.
-            let key = name.to_str().and_then(|name| ObjectKey::parse(&format!("{folder}/{name}")));
-            let Some(key) = key.filter(|key| !known.contains(key)) else { continue };
-            if add_file(tar, &key.to_string(), &data.join(key.to_string()))? {
-                known.insert(key);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether it was there.
-fn add_file<W: Write>(tar: &mut TarWriter<W>, name: &str, path: &Path) -> io::Result<bool> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
-    tar.add(name, file.metadata()?.len(), file)?;
-    Ok(true)
-}
-
-fn copy_database(from: &Path, to: &Path) -> io::Result<()> {
-    private_database(to)?;
-    let source = open(from).map_err(io::Error::other)?;
-    let mut copy = Connection::open(to).map_err(io::Error::other)?;
-    copy_all(&source, &mut copy).map_err(io::Error::other)?;
-    // So that it is one file, and stays one when somebody looks into it.
-    copy.pragma_update(None, "journal_mode", "DELETE").map_err(io::Error::other)?;
-    check(&copy, "quick_check").map_err(io::Error::other)
 }
 
 /// Puts a backup in the place of what is stored. Something that is there is only replaced with `force`.

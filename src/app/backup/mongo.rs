@@ -19,9 +19,9 @@ use crate::app::stores::Stores;
 use crate::platform::db::mongo::copies::{Filling, SCHEMA, Snapshot, beside, drop_database};
 use crate::platform::db::{DatabaseConfig, StoreError};
 
-/// Where they are in an archive.
+/// The folder of the collections in an archive.
 pub const FOLDER: &str = "mongodb";
-/// The document with a collection's shape.
+/// The file with a collection's shape.
 const SHAPE: &str = "shape.bson";
 
 /// Waits for the database where nothing else can be done meanwhile.
@@ -29,7 +29,7 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     block_in_place(|| Handle::current().block_on(work))
 }
 
-/// Whether a file of an archive is one of these.
+/// Whether a file of an archive is of a collection.
 pub fn is_part(name: &str) -> bool {
     let place = name.strip_prefix(FOLDER).and_then(|name| name.strip_prefix('/')?.split_once('/'));
     let Some((collection, file)) = place else { return false };
@@ -40,10 +40,10 @@ pub fn is_part(name: &str) -> bool {
         && (file == SHAPE || file.strip_suffix(".bson").is_some_and(is_number))
 }
 
-/// Begins to read the database at one moment.
-pub async fn snapshot(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
-    let snapshot = Snapshot::begin(uri).await.map_err(named)?;
-    let mut snapshot = snapshot.ok_or_else(|| {
+/// Connects to the database, and reads the version of its schema. The moment at which all is read comes with [`begin`].
+pub async fn prepare(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
+    let snapshot = Snapshot::connect(uri).await.map_err(named)?;
+    let snapshot = snapshot.ok_or_else(|| {
         io::Error::other(
             "MONGODB_URI: a standalone server cannot be copied while others write: make it a replica set (one member is enough), \
              or use mongodump while no server of Tessera runs (docs/DEPLOYMENT.md)",
@@ -56,7 +56,12 @@ pub async fn snapshot(uri: &SecretString) -> io::Result<(Snapshot, i64)> {
     Ok((snapshot, version))
 }
 
-/// Adds all collections.
+/// From now on, the database is read as it is at this moment.
+pub fn begin(snapshot: &mut Snapshot) -> io::Result<()> {
+    wait(snapshot.begin()).map_err(named)
+}
+
+/// Adds all collections to an archive.
 pub fn add<W: Write>(tar: &mut TarWriter<W>, mut snapshot: Snapshot) -> io::Result<()> {
     for collection in wait(snapshot.collections()).map_err(named)? {
         let shape = wait(snapshot.shape(&collection)).map_err(named)?;
@@ -72,7 +77,7 @@ pub fn add<W: Write>(tar: &mut TarWriter<W>, mut snapshot: Snapshot) -> io::Resu
     Ok(())
 }
 
-/// Either side of a copy.
+/// A failure of the database or of the archive.
 struct Failed(io::Error);
 
 impl From<StoreError> for Failed {
@@ -85,7 +90,7 @@ fn named(error: impl Display) -> io::Error {
     io::Error::other(format!("MONGODB_URI: {error}"))
 }
 
-/// Puts a backup in the place of what the database has. Something that is there is only replaced with `force`.
+/// Restores a backup. A database that is not empty is only replaced with `force`.
 pub async fn fill(uri: &SecretString, unpacked: &Unpacked, force: bool) -> Result<(), String> {
     let named = |error: StoreError| format!("MONGODB_URI: {error}");
     let parts = parts(&unpacked.database).map_err(|error| error.to_string())?;
@@ -121,7 +126,7 @@ fn parts(folder: &Path) -> io::Result<BTreeMap<String, BTreeSet<String>>> {
     Ok(parts)
 }
 
-/// Shows that a backup could be restored, in a database of its own on the same servers, which is deleted afterwards.
+/// Restores a backup on trial, into a database of its own on the same servers, which is deleted afterwards.
 pub async fn prove(config: &Config, unpacked: &Unpacked, file: &Path) -> Result<String, String> {
     let DatabaseConfig::Mongo(uri) = &config.database else {
         return Err(
@@ -144,7 +149,7 @@ async fn prove_in(config: &Config, uri: &SecretString, unpacked: &Unpacked, file
     told(&stores, unpacked, file).await
 }
 
-/// Whether this program can restore what has this version of the schema.
+/// Whether this program can restore a backup with this version of the schema.
 pub fn check_version(version: i64) -> Result<(), String> {
     if version <= SCHEMA {
         return Ok(());

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AuditFilter, AuditStore, Row, bounds, first_id_of};
 use crate::audit::{Action, AuditEntry};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{AuditId, UserId};
 
 /// An entry as it is stored.
@@ -81,7 +81,7 @@ impl AuditStore for MongoAuditStore {
         if let Some(action) = filter.action {
             which.insert("action", action.as_str());
         }
-        let (entries, limit) = (self.entries.clone(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (entries, limit) = (self.entries.clone(), to_i64(limit));
         let found: Vec<StoredEntry> =
             run(async move { entries.find(which).sort(doc! { "_id": -1 }).limit(limit).await?.try_collect().await })
                 .await?;

@@ -20,6 +20,7 @@ use crate::payments::server::papers::PaperKind;
 use crate::platform::db::{StoreError, StoreResult, millis, rfc3339};
 use crate::platform::ids::{LotId, OwnerId, PaymentId};
 use crate::platform::money::Money;
+use crate::platform::time::{DAY, HOUR};
 
 /// How long a day that is over waits for entries that are late.
 pub const GRACE: Duration = Duration::from_hours(1);
@@ -29,8 +30,6 @@ const ENTRIES: usize = 1000;
 const PAPERS: usize = 500;
 /// Years whose papers are looked through, besides the next: where a seller is, a year may begin earlier.
 const YEARS: i16 = 10;
-const HOUR: i64 = 60 * 60 * 1000;
-const DAY: i64 = 24 * HOUR;
 /// Days that are closed in one go.
 const MOST_DAYS: usize = 400;
 

@@ -9,12 +9,13 @@ use crate::images::server::garbage::take_inventory;
 use crate::images::server::storage::{ObjectKey, Rendition, StorageError};
 use crate::platform::error::AppResult;
 use crate::platform::ids::ImageId;
+use crate::platform::time::HOUR;
 
 /// Images whose files are looked for in one run: the next goes on behind them.
 const IMAGES_A_RUN: u64 = 2000;
 const IMAGES: usize = 100;
 /// A younger image may still be on its way, in milliseconds.
-const MISSED_AFTER: i64 = 60 * 60 * 1000;
+const MISSED_AFTER: i64 = HOUR;
 
 impl Bookkeeping {
     /// What storage says is in the log where it does not answer: then there is nothing to find.

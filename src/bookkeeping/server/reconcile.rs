@@ -17,6 +17,7 @@ use crate::platform::amount::Amount;
 use crate::platform::db::{StoreError, StoreResult, millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{OwnerId, PaymentId, UserId};
+use crate::platform::time::MINUTE;
 
 /// How often.
 pub const RECONCILE_EVERY: Duration = Duration::from_hours(1);
@@ -29,9 +30,9 @@ const PAPERS: usize = 500;
 /// Holds that are looked at.
 const HOLDS: usize = 1000;
 /// A hold of this age should have ended, if its work is dead, in milliseconds.
-const STUCK_AFTER: i64 = 60 * 1000;
+const STUCK_AFTER: i64 = MINUTE;
 /// A payment of this age should be booked, if its money has come, in milliseconds.
-const BOOKED_AFTER: i64 = 15 * 60 * 1000;
+const BOOKED_AFTER: i64 = 15 * MINUTE;
 /// The first year that papers may be of.
 const FIRST_YEAR: i16 = 2020;
 

@@ -1,9 +1,9 @@
-//! `/api/chat` and `/api/conversations`, and the chat form for browsers without JavaScript.
+//! `/api/chat` and `/api/conversations`.
 
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -14,27 +14,22 @@ use super::Chat;
 pub use super::attachments::MAX_BODY;
 use super::estimate_api::{__path_estimate, estimate};
 use super::export;
+use super::forms::{submit_choice, submit_message};
 use super::overview_api::{__path_look, look};
 use super::send_api::{__path_send, send, stream_reply};
 use super::service::{CONVERSATIONS_PAGE, MESSAGES_PAGE};
 use super::store::ConversationFilter;
-use super::unsent;
 use crate::account::server::Account;
 use crate::account::server::caller::{Caller, MANAGE, READ, SPEND, Scoped};
-use crate::account::server::forms::{PageForm, Sender};
 use crate::api_docs::Refusal;
-use crate::chat::{
-    ChatEvent, ChatRequest, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo, ShareLink,
-};
+use crate::chat::{ChatEvent, Conversation, ConversationChange, ConversationSummary, Message, ProviderInfo, ShareLink};
 use crate::credits::Page;
-use crate::document::response::error_page;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::{Answer, ApiError, ApiJson, ApiResult, Envelope, Nothing, PathId, page_limit};
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId};
 use crate::platform::jobs::Position;
 use crate::platform::site::Site;
-use crate::ui::Theme;
 
 /// The routes of this feature.
 pub fn routes<S>() -> OpenApiRouter<S>
@@ -58,7 +53,7 @@ where
         .routes(routes!(choose))
         .routes(routes!(download))
         .routes(routes!(share, unshare))
-        .route("/chat", post(submit))
+        .route("/chat", post(submit_message))
         .route("/chat/{id}/versions", post(submit_choice))
 }
 
@@ -263,7 +258,7 @@ async fn branch(
 /// Which version is to be shown.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ChoiceBody {
+pub(super) struct ChoiceBody {
     /// A message of it.
     #[serde(default)]
     #[schema(required)]
@@ -271,7 +266,7 @@ struct ChoiceBody {
 }
 
 impl ChoiceBody {
-    fn message(&self) -> Result<MessageId, AppError> {
+    pub(super) fn message(&self) -> Result<MessageId, AppError> {
         self.message_id.parse().map_err(|_| AppError::invalid("messageId", "This is not an id."))
     }
 }
@@ -342,64 +337,4 @@ async fn unshare(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<Co
 async fn delete(State(chat): State<Chat>, caller: Caller, PathId(id): PathId<ConversationId>) -> ApiResult<Nothing> {
     chat.delete_conversation(caller.id, id).await?;
     Ok(Answer(Nothing {}))
-}
-
-#[derive(Deserialize)]
-struct ChatForm {
-    #[serde(default)]
-    message: String,
-    #[serde(rename = "conversationId")]
-    conversation_id: Option<String>,
-    provider: Option<String>,
-}
-
-/// Sends, waits for the whole answer, and shows the conversation.
-async fn submit(
-    State(chat): State<Chat>,
-    sender: Result<Sender, Response>,
-    theme: Theme,
-    PageForm(form): PageForm<ChatForm>,
-) -> Response {
-    let Sender(caller) = match sender {
-        Ok(sender) => sender,
-        Err(refusal) => return unsent::keep(refusal, &form.message, form.conversation_id.as_deref(), &chat.site),
-    };
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let (message, conversation) = (form.message.clone(), filled(form.conversation_id));
-    let request = ChatRequest {
-        message: form.message,
-        conversation_id: conversation.clone(),
-        provider: filled(form.provider),
-        ..ChatRequest::default()
-    };
-    let sent = match chat.send_message(&caller, request, None).await {
-        Ok(asked) => chat.await_end(caller.id, asked.reply).await,
-        Err(error) => Err(error),
-    };
-    match sent {
-        // A reply that failed says so itself, in the conversation.
-        Ok(reply) => Redirect::to(&format!("/chat/{}", reply.conversation)).into_response(),
-        Err(AppError::InsufficientCredits { .. }) => {
-            unsent::keep_while_buying(&message, conversation.as_deref(), &chat.site)
-        }
-        Err(error) => error_page(&chat.site, theme, &error),
-    }
-}
-
-/// Shows another version, for browsers without JavaScript.
-async fn submit_choice(
-    State(chat): State<Chat>,
-    Sender(caller): Sender,
-    theme: Theme,
-    Path(id): Path<String>,
-    PageForm(choice): PageForm<ChoiceBody>,
-) -> Response {
-    let chosen = async {
-        let id = id.parse().map_err(|_| AppError::NotFound)?;
-        chat.choose_version(caller.id, id, choice.message()?).await
-    };
-    match chosen.await {
-        Ok(()) => Redirect::to(&format!("/chat/{id}")).into_response(),
-        Err(error) => error_page(&chat.site, theme, &error),
-    }
 }

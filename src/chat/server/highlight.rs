@@ -1,5 +1,5 @@
 //! The final HTML of an answer, made once on the server: as in `markdown/`, with coloured code and typeset formulas, and then
-//! through `ammonia` as a second wall that keeps only what we write ourselves.
+//! through the second wall of `sanitizer.rs`.
 //!
 //! Colours are classes (style/highlight.css), as the CSP forbids inline styles. There are few of them, and short: the
 //! scopes of the grammar would make the HTML five times as long.
@@ -10,13 +10,10 @@
 //!
 //! This is CPU work of milliseconds: call it where blocking is allowed.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ammonia::{Builder, UrlRelative};
 use syntect::highlighting::{
     Color, HighlightIterator, HighlightState, Highlighter, ScopeSelectors, StyleModifier, Theme, ThemeItem,
     ThemeSettings,
@@ -25,7 +22,7 @@ use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
 
 use super::formulas;
-use crate::chat::browser::markdown::links::{is_id, own_image};
+use super::sanitizer::clean;
 use crate::chat::browser::markdown::{Formula, Special, escape, to_html_with};
 
 /// Longer lines stay plain: grammars take quadratic time on some, and nobody reads them.
@@ -34,7 +31,7 @@ const MAX_LINE_BYTES: usize = 2_000;
 const MAX_TIME: Duration = Duration::from_millis(300);
 
 /// Class, and the scopes that get it.
-const CLASSES: &[(&str, &str)] = &[
+pub(super) const CLASSES: &[(&str, &str)] = &[
     ("c", "comment, punctuation.definition.comment"),
     ("s", "string, punctuation.definition.string, constant.character.escape, markup.raw"),
     ("n", "constant, markup.list"),
@@ -104,12 +101,10 @@ static THEME: LazyLock<Theme> = LazyLock::new(|| {
     }
 });
 
-static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(sanitizer);
-
 /// The whole text as safe HTML with coloured code.
 #[must_use]
 pub fn to_final_html(markdown: &str) -> String {
-    SANITIZER.clean(&to_html_with(markdown, &Final::default())).to_string()
+    clean(&to_html_with(markdown, &Final::default()))
 }
 
 /// Coloured code and typeset formulas, in a time that has an end.
@@ -198,166 +193,12 @@ fn write_colored(grammars: &SyntaxSet, grammar: &SyntaxReference, code: &str, ht
     }
 }
 
-/// The elements of a formula: those of `MathML` Core that hold no address and no HTML.
-const MATH_TAGS: [&str; 25] = [
-    "annotation",
-    "math",
-    "mfrac",
-    "mi",
-    "mmultiscripts",
-    "mn",
-    "mo",
-    "mover",
-    "mpadded",
-    "mphantom",
-    "mprescripts",
-    "mroot",
-    "mrow",
-    "mspace",
-    "msqrt",
-    "mstyle",
-    "msub",
-    "msubsup",
-    "msup",
-    "mtable",
-    "mtd",
-    "mtext",
-    "mtr",
-    "munder",
-    "munderover",
-];
-/// What they may say of themselves.
-const MATH_ATTRIBUTES: [&str; 21] = [
-    "accent",
-    "accentunder",
-    "columnspan",
-    "depth",
-    "display",
-    "displaystyle",
-    "fence",
-    "form",
-    "height",
-    "largeop",
-    "linethickness",
-    "lspace",
-    "mathvariant",
-    "maxsize",
-    "minsize",
-    "movablelimits",
-    "rspace",
-    "scriptlevel",
-    "stretchy",
-    "symmetric",
-    "width",
-];
-/// No space in a formula is wider, in any unit that there is.
-const WIDEST: f32 = 10.0;
-
-/// Lets pass what `markdown/`, `formulas.rs` and this file write, and nothing else.
-fn sanitizer() -> Builder<'static> {
-    let tags = [
-        "a",
-        "blockquote",
-        "br",
-        "button",
-        "code",
-        "del",
-        "div",
-        "em",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "img",
-        "input",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "semantics",
-        "span",
-        "strong",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ];
-    let attributes: &[(&str, &[&str])] = &[
-        ("a", &["href", "target"]),
-        ("button", &["type", "data-copy"]),
-        ("annotation", &["encoding"]),
-        ("blockquote", &["dir"]),
-        ("code", &["class", "dir"]),
-        ("div", &["class", "dir", "tabindex"]),
-        ("h3", &["class", "dir"]),
-        ("h4", &["class", "dir"]),
-        ("h5", &["class", "dir"]),
-        ("h6", &["class", "dir"]),
-        ("img", &["src", "alt", "loading"]),
-        ("input", &["type", "checked", "disabled", "aria-label"]),
-        ("li", &["dir"]),
-        ("mtd", &["class"]),
-        ("ol", &["start"]),
-        ("p", &["class", "dir"]),
-        ("pre", &["dir", "tabindex"]),
-        ("span", &["class", "dir"]),
-        ("table", &["dir"]),
-        ("td", &["class"]),
-        ("th", &["class", "scope"]),
-    ];
-    let mut attributes: HashMap<_, _> =
-        attributes.iter().map(|(tag, names)| (*tag, names.iter().copied().collect::<HashSet<_>>())).collect();
-    for tag in MATH_TAGS {
-        attributes.entry(tag).or_default().extend(MATH_ATTRIBUTES);
-    }
-    let mut builder = Builder::empty();
-    builder
-        .tags(tags.into_iter().chain(MATH_TAGS).collect())
-        .tag_attributes(attributes)
-        .url_schemes(["http", "https", "mailto"].into())
-        .url_relative(UrlRelative::PassThrough)
-        .link_rel(Some("nofollow noopener noreferrer"))
-        .attribute_filter(|tag, name, value| is_ours(tag, name, value).then_some(Cow::Borrowed(value)));
-    builder
-}
-
-/// Whether we would write this value. Foreign classes could dress text up as a part of the page.
-fn is_ours(tag: &str, name: &str, value: &str) -> bool {
-    match (tag, name) {
-        ("code", "class") => value.starts_with("language-") && !value.contains(char::is_whitespace),
-        ("div", "class") => matches!(value, "code-block" | "code-head" | "footnote" | "table-scroll"),
-        ("p", "class") => matches!(value, "raw" | "sources"),
-        ("span", "class") => value == "math" || CLASSES.iter().any(|(class, _)| *class == value),
-        ("mtd" | "td" | "th", "class") => matches!(value, "left" | "center" | "right"),
-        (_, "dir") => matches!(value, "auto" | "ltr"),
-        ("annotation", "encoding") => value == "application/x-tex",
-        (_, "class") => value.strip_prefix("heading-").is_some_and(|level| level.len() == 1),
-        ("img", "src") => own_image(value).is_some(),
-        ("a", "href") => value.contains(':') || value.strip_prefix("/images/").is_some_and(is_id),
-        ("a", "target") => value == "_blank",
-        ("button", "type") => value == "button",
-        ("input", "type") => value == "checkbox",
-        (_, "tabindex") => value == "0",
-        _ if MATH_TAGS.contains(&tag) => {
-            let number = value.trim_end_matches(|unit: char| unit.is_ascii_lowercase() || unit == '%');
-            number.is_empty() || number.parse::<f32>().is_ok_and(|number| number.abs() <= WIDEST)
-        }
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::chat::browser::markdown::corpus::{ATTACKS, assert_safe, markdown};
-    use crate::chat::browser::markdown::to_html;
 
     #[test]
     fn code_is_coloured_by_class() {
@@ -418,38 +259,6 @@ mod tests {
         ] {
             assert!(grammars_for(language).is_some(), "{language}");
         }
-    }
-
-    #[test]
-    fn what_we_write_passes_the_second_wall() {
-        for text in [
-            "# a\n\n### b\n\n**c** *d* ~~e~~ `f`  \ng\n\n> h\n\n---\n",
-            "3. a\n\n- b\n- [x] c\n- [ ] d\n",
-            "[a](https://x.example/?a=1&b=2) <ada@example.org> ![b](/api/images/0199c1d2-7f00-7000-8000-1234567890ab/file)\n",
-            "| a | b | c |\n|:--|:-:|--:|\n| 1<br>2 | | 3 |\n",
-            "```\ncode & <more>\n```\n\n    indented\n",
-            "<div>raw</div>\n\na <b>c</b>",
-        ] {
-            let ours = to_html(text)
-                .replace("&quot;", "\"")
-                .replace("&#39;", "'")
-                .replace(" disabled", " disabled=\"\"")
-                .replace(" checked", " checked=\"\"");
-            let sorted = |html: &str| {
-                let mut words: Vec<_> = html.replace('>', " > ").split_whitespace().map(str::to_owned).collect();
-                words.sort_unstable();
-                words
-            };
-            assert_eq!(sorted(&to_final_html(text)), sorted(&ours), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_second_wall_holds_alone() {
-        for attack in ATTACKS {
-            assert_safe(&SANITIZER.clean(attack).to_string().replace("&amp;", ""));
-        }
-        assert_eq!(SANITIZER.clean("<p class=\"fixed inset-0\">x</p>").to_string(), "<p>x</p>");
     }
 
     #[test]

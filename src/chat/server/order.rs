@@ -10,10 +10,10 @@ use super::send::Terms;
 use crate::platform::error::{AppError, AppResult};
 
 impl Chat {
-    /// Who can be asked for this, in their order.
+    /// The providers that can answer this, in their order.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming what nobody can, or the one that was picked cannot.
+    /// [`AppError::InvalidInput`] naming what none of them can, or the picked one cannot.
     pub(super) fn able_to(&self, turns: &[Turn], terms: &Terms) -> AppResult<Vec<Arc<GuardedProvider>>> {
         let Terms { picked, sampling, .. } = terms;
         if let Some(gone) = picked.as_ref().filter(|picked| picked.is_gone()) {
@@ -24,10 +24,14 @@ impl Chat {
             order = only_seeing(order, "messages")?;
         }
         if !sampling.toolbox.is_empty() || turns.iter().any(Turn::is_of_tools) {
-            order = only_calling(order, is_picked)?;
+            let problem = if is_picked { "This model calls no tools." } else { "No configured model calls tools." };
+            order = only_able(order, is_picked, |provider| provider.calls_tools())
+                .ok_or_else(|| AppError::invalid("tools", format!("{problem} Leave them out.")))?;
         }
         if sampling.format.is_some() {
-            order = only_formatting(order, is_picked)?;
+            let problem = if is_picked { "This model knows no formats." } else { "No configured model knows formats." };
+            order = only_able(order, is_picked, |provider| provider.takes_formats())
+                .ok_or_else(|| AppError::invalid("response_format", format!("{problem} Leave it out.")))?;
         }
         only_taking(order, sampling, is_picked)
     }
@@ -75,47 +79,30 @@ fn choose(weights: &[u32], turn: u64) -> usize {
     0
 }
 
-/// Those that see, for what cannot be asked of the others.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming `field` where nobody does.
-pub(super) fn only_seeing(mut order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    order.retain(|provider| provider.sees_images());
-    if order.is_empty() { Err(AppError::invalid(field, "No configured model can see images.")) } else { Ok(order) }
+/// The providers that are able to. `None` where there is none, or where the picked one, which comes first, is not able.
+fn only_able(
+    mut order: Vec<Arc<GuardedProvider>>,
+    is_picked: bool,
+    is_able: impl Fn(&GuardedProvider) -> bool,
+) -> Option<Vec<Arc<GuardedProvider>>> {
+    let first_is_able = order.first().is_some_and(|first| is_able(first));
+    order.retain(|provider| is_able(provider));
+    (!order.is_empty() && (first_is_able || !is_picked)).then_some(order)
 }
 
-/// Those that give an answer the form it has to have.
+/// The providers that see images.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] where nobody does, or the one that was picked, who comes first, does not.
-fn only_formatting(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    let is_able = order.first().is_some_and(|first| first.takes_formats());
-    order.retain(|provider| provider.takes_formats());
-    if order.is_empty() || (is_picked && !is_able) {
-        let problem = if is_picked { "This model knows no formats." } else { "No configured model knows formats." };
-        return Err(AppError::invalid("response_format", format!("{problem} Leave it out.")));
-    }
-    Ok(order)
+/// [`AppError::InvalidInput`] naming `field` where there is none.
+pub(super) fn only_seeing(order: Vec<Arc<GuardedProvider>>, field: &str) -> AppResult<Vec<Arc<GuardedProvider>>> {
+    only_able(order, false, |provider| provider.sees_images())
+        .ok_or_else(|| AppError::invalid(field, "No configured model can see images."))
 }
 
-/// Those that call tools.
+/// The providers that know all sampling options of the request: each of them shapes the answer.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming `tools` where nobody does, or the one that was picked, who comes first, does not.
-fn only_calling(mut order: Vec<Arc<GuardedProvider>>, is_picked: bool) -> AppResult<Vec<Arc<GuardedProvider>>> {
-    let is_able = order.first().is_some_and(|first| first.calls_tools());
-    order.retain(|provider| provider.calls_tools());
-    if order.is_empty() || (is_picked && !is_able) {
-        let problem = if is_picked { "This model calls no tools." } else { "No configured model calls tools." };
-        return Err(AppError::invalid("tools", format!("{problem} Leave them out.")));
-    }
-    Ok(order)
-}
-
-/// Those that draw words as it is asked for: what one leaves out would shape the answer.
-///
-/// # Errors
-/// [`AppError::InvalidInput`] naming the field where nobody does, or the one that was picked, who comes first, does not.
+/// [`AppError::InvalidInput`] naming the field where there is none, or where the picked one, which comes first, leaves it out.
 fn only_taking(
     mut order: Vec<Arc<GuardedProvider>>,
     sampling: &Sampling,

@@ -14,9 +14,10 @@ use crate::credits::Period;
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{ApiKeyId, BudgetId};
+use crate::platform::time::DAY;
 
 /// How long a count is kept after its time, in milliseconds: work that began in it may still end.
-const KEPT: i64 = 7 * 24 * 60 * 60 * 1000;
+const KEPT: i64 = 7 * DAY;
 
 /// The budgets of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,8 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const HOUR: i64 = 60 * 60 * 1000;
+    use crate::platform::time::HOUR;
 
     fn at(text: &str) -> i64 {
         text.parse::<Timestamp>().unwrap().as_millisecond()

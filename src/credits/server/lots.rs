@@ -10,9 +10,10 @@ use crate::credits::{self, Balance, Origin};
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::{StoreResult, rfc3339};
 use crate::platform::ids::LotId;
+use crate::platform::time::DAY;
 
 /// What was held of a lot when its time was over can be used for so long after that, in milliseconds.
-pub const GRACE: i64 = 24 * 60 * 60 * 1000;
+pub const GRACE: i64 = DAY;
 /// The expiry of what does not expire.
 pub const NEVER: i64 = i64::MAX;
 

@@ -24,6 +24,7 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{RunId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
+use crate::platform::time::MINUTE;
 
 /// The order: first what could still take money or make something, last who it is.
 const PARTS: [Part; 5] = [Part::Payments, Part::Chat, Part::Images, Part::Credits, Part::Account];
@@ -33,9 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const SOON: i64 = 1000;
 /// The pause after a failure, which doubles, and the longest.
 const PAUSE: i64 = 5000;
-const LONGEST_PAUSE: i64 = 10 * 60 * 1000;
+const LONGEST_PAUSE: i64 = 10 * MINUTE;
 /// When it is done once more: no request takes so long.
-const ONCE_MORE_AFTER: i64 = 30 * 60 * 1000;
+const ONCE_MORE_AFTER: i64 = 30 * MINUTE;
 
 /// What is erased, and by whom.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]

@@ -26,10 +26,11 @@ use crate::platform::db::{StoreResult, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{RunId, UserId};
+use crate::platform::time::{DAY, HOUR};
 
 /// How long an archive is kept, and how soon after one another may be made, in milliseconds.
-const KEPT: i64 = 24 * 60 * 60 * 1000;
-const ONE_IN: i64 = 60 * 60 * 1000;
+const KEPT: i64 = DAY;
+const ONE_IN: i64 = HOUR;
 /// How often what is due is looked for when nobody tells of it.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Tries, before it has failed: of servers that were killed, too.

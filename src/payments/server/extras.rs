@@ -1,8 +1,8 @@
-//! What comes with a payment besides what was paid for: a bonus for its buyer, a reward for who brought them. Promo lots, which the
-//! buyer was shown before, and which go back as the money does.
+//! The extra credits of a payment: a bonus for the buyer, and a reward for the inviter and the invited user. They are promo lots that
+//! the buyer was shown before paying, and that are taken back as the money is paid back.
 //!
-//! Each has [`Books`] of its own that follow those of the payment, so that the order of what is heard matters as little. That it is
-//! given once is decided by its key in the ledger, of which an account has one: whichever payment comes first has it.
+//! Each extra has [`Books`] of its own that follow those of the payment, so the order of the provider's events does not matter. Its key
+//! in the ledger makes sure that it is given once: an account has each key once, and the first payment that posts it has it.
 
 use std::iter::once;
 
@@ -30,9 +30,9 @@ const AT_A_TIME: usize = 100;
 pub struct Extra {
     pub what: ExtraKind,
     pub owner: OwnerId,
-    /// What it was called when the order was made.
+    /// Its name when the order was made.
     pub name: String,
-    /// 0 once it is known that another payment has it.
+    /// 0 once another payment is known to have it.
     #[serde(with = "micros")]
     pub credits: Amount,
     pub lot: LotId,
@@ -47,11 +47,11 @@ pub enum ExtraKind {
     Bonus,
     /// With what a user buys first.
     First,
-    /// Where another payment has that.
+    /// Where another payment has the one for the first purchase.
     Instead,
-    /// For who was brought, with what they buy first.
+    /// For the invited user, with their first purchase.
     Invited,
-    /// For who brought them, so many times at most.
+    /// For the inviter, at most `most` times.
     Inviter {
         most: u32,
     },
@@ -68,7 +68,8 @@ impl Extra {
         Self { what, owner, name, credits, lot: LotId::now_v7(), lasts, books: Books::default() }
     }
 
-    /// Takes over what is known of the money, and plans what follows; whether anything changed.
+    /// Takes over payment, refunds and disputes from the books of the payment, and plans the next step. Returns whether anything
+    /// changed.
     fn follow(&mut self, main: &Books, price: i64, taking: Taking) -> bool {
         let before = self.books.clone();
         self.books.paid = main.credited;
@@ -81,7 +82,7 @@ impl Extra {
         self.books != before
     }
 
-    /// The names that it may have in the ledger: it has the first that no other has.
+    /// The keys that it may have in the ledger: it takes the first that is free.
     fn keys(&self, payment: PaymentId) -> Box<dyn Iterator<Item = String> + Send> {
         match self.what {
             ExtraKind::Bonus | ExtraKind::Instead => Box::new(once(format!("bonus:{payment}"))),
@@ -103,13 +104,13 @@ impl Extra {
 }
 
 impl Payment {
-    /// What came with it for its buyer.
+    /// The extra credits that its buyer was given.
     #[must_use]
     pub fn bonus(&self) -> Amount {
         self.bonuses().map(|extra| extra.credits).sum()
     }
 
-    /// What came with it for its buyer is called.
+    /// The names of the extras that its buyer was given.
     #[must_use]
     pub fn bonus_name(&self) -> Option<String> {
         let names: Vec<_> = self.bonuses().map(|extra| &*extra.name).collect();
@@ -120,21 +121,21 @@ impl Payment {
         self.extras.iter().filter(|extra| extra.owner == self.owner && extra.is_given())
     }
 
-    /// What has gone back of the price once so many credits more are back, in the smallest unit.
+    /// What will have gone back of the price after a refund of `back` credits more, in the smallest unit.
     fn money_with(&self, back: Amount, step: i64) -> i64 {
         let price = self.price.minor;
         self.books.money_back(price) + self.books.money_for(back, self.credits, price, step)
     }
 
-    /// What of the bonuses has to go back with so many credits and is spent: `there` is what is left of each. It is taken from what was
-    /// bought.
+    /// How much of the bonuses would have to go back with `back` credits but is spent: bought credits make up for it. `there` is what
+    /// is left of each.
     fn spent_of_bonuses(&self, back: Amount, step: i64, there: impl Fn(&Extra) -> Amount) -> Amount {
         let money_back = self.money_with(back, step);
         let lacking = |extra: &Extra| extra.lacking(money_back, self.price.minor) - there(extra);
         self.bonuses().map(|extra| lacking(extra).max(Amount::ZERO)).sum()
     }
 
-    /// How many of its credits can go back, at most `most`, so that of what is `unspent` of them what is spent of the bonuses is paid.
+    /// How many of the `unspent` bought credits can be refunded, at most `most`, if the extras go back too.
     pub(super) fn returnable(
         &self,
         most: Amount,
@@ -156,8 +157,7 @@ impl Payment {
         Amount::from_micros(fitting)
     }
 
-    /// What is taken now of what was bought for the request that is wanted; `None`: what came with it has to be frozen first, or it
-    /// could be spent meanwhile.
+    /// How many bought credits the wanted request takes; `None` until the extras are frozen, which could be spent meanwhile.
     pub(super) fn withdrawal(&self, step: i64) -> Option<Amount> {
         let wanted = self.books.wanted()?;
         let mut own = self.extras.iter().filter(|extra| extra.owner == self.owner);
@@ -165,7 +165,7 @@ impl Payment {
         is_kept.then(|| wanted.most + self.spent_of_bonuses(wanted.most, step, |_| Amount::ZERO))
     }
 
-    /// How much of what was withdrawn goes back as what was bought: the rest is for what was spent of the bonuses.
+    /// How many of the withdrawn credits are refunded: the others make up for spent credits of the bonuses.
     pub(super) fn share_withdrawn(&mut self, moved: Amount, step: i64) -> Amount {
         let is_withdrawal = matches!(self.books.step, Some(Step { what: StepKind::Withdraw { .. }, .. }));
         let Some(most) = self.books.wanted().map(|wanted| wanted.most).filter(|_| is_withdrawal) else { return moved };
@@ -186,7 +186,7 @@ impl Payment {
         back
     }
 
-    /// Plans what to book next of what comes with it; whether anything changed. Money goes back in multiples of `step`.
+    /// Plans the next step of each extra. Returns whether anything changed. Money goes back in multiples of `step`.
     pub(super) fn plan_extras(&mut self, step: i64) -> bool {
         let (price, owner) = (self.price.minor, self.owner);
         let wanted = self.books.wanted().map(|wanted| (wanted.number, self.money_with(wanted.most, step)));
@@ -203,12 +203,12 @@ impl Payment {
         has_changed
     }
 
-    /// The step of one that is to be done.
+    /// The first extra that has a step to book, with that step.
     pub(super) fn extra_step(&self) -> Option<(usize, Step)> {
         self.extras.iter().enumerate().find_map(|(at, extra)| Some((at, extra.books.step.clone()?)))
     }
 
-    /// What was planned of one is booked, and has moved so much.
+    /// Notes that a step of an extra is booked, and how many credits it moved.
     pub(super) fn extra_booked(&mut self, at: usize, step: &Step, moved: Amount) {
         let price = self.price.minor;
         let Some(extra) = self.extras.get_mut(at) else { return };
@@ -218,7 +218,7 @@ impl Payment {
         extra.books.done(moved, extra.credits, price, 1);
     }
 
-    /// Whether something of what comes with it is still to be booked.
+    /// Whether a step of an extra is still to be booked.
     pub(super) fn lacks_extras(&self) -> bool {
         self.extra_step().is_some() || self.clone().plan_extras(1)
     }
@@ -229,7 +229,7 @@ impl Payment {
 }
 
 impl Payments {
-    /// What comes with a pack, if its user buys it now.
+    /// The extras of a pack, if the user buys it now.
     pub(super) async fn extras_for(&self, user: UserId, pack: &Pack) -> AppResult<Vec<Extra>> {
         let (catalog, now) = (self.shop.now(), self.database.now());
         let has_bought = self.has_bought(user).await?;
@@ -248,17 +248,17 @@ impl Payments {
         Ok(extras)
     }
 
-    /// What comes with the first purchase of a user whom somebody brought.
+    /// The rewards that come with the first purchase of an invited user.
     async fn rewards_for(&self, user: UserId) -> AppResult<Vec<Extra>> {
         let catalog = self.shop.now();
         let Some(Referral { gift, most }) = catalog.offers.referral(self.database.now()) else { return Ok(Vec::new()) };
         let Some(inviter) = self.referrals.inviter_of(user).await? else { return Ok(Vec::new()) };
-        // In this order: whoever brought somebody has the reward where they have theirs.
+        // In this order: the inviter is only rewarded where the invited user has been.
         let inviter = Extra::new(ExtraKind::Inviter { most: *most }, inviter.into(), gift);
         Ok(vec![Extra::new(ExtraKind::Invited, user.into(), gift), inviter])
     }
 
-    /// Adds the rewards to orders that wait for their money since before the invitation was accepted.
+    /// Adds the rewards to unpaid orders from before the invitation was accepted.
     pub(super) async fn reward_waiting_orders(&self, user: UserId) -> AppResult<()> {
         let is_waiting = |payment: &Payment| {
             let is_rewarded = payment.extras.iter().any(|extra| extra.what == ExtraKind::Invited);
@@ -295,7 +295,7 @@ impl Payments {
         }
     }
 
-    /// Plans what to book next of what comes with a payment; whether anything changed.
+    /// Plans the next steps of the extras of a payment. Returns whether anything changed.
     pub(super) async fn plan_extras(&self, payment: &mut Payment) -> AppResult<bool> {
         if payment.books.money_back(payment.price.minor) > 0 || payment.books.wanted().is_some() {
             self.count_lapsed_extras(payment).await?;
@@ -303,7 +303,7 @@ impl Payments {
         Ok(payment.plan_extras(self.step(payment)))
     }
 
-    /// Does a step of what comes with a payment in the ledger, once, whoever does it how often; how much it moved.
+    /// Books a step of an extra in the ledger: once, however often this is called. Returns how many credits it moved.
     pub(super) async fn book_extra(&self, payment: &Payment, at: usize, step: &Step) -> AppResult<Amount> {
         let Some(extra) = payment.extras.get(at) else { return Err(AppError::Internal) };
         let (amount, reason) = match step.what {
@@ -314,7 +314,7 @@ impl Payments {
             StepKind::Thaw(amount) => (amount, RefundReason::DisputeOver),
             StepKind::Keep { most, .. } => (-most, RefundReason::GivenBack),
             StepKind::GiveBack(amount) => (amount, RefundReason::RefundFailed),
-            // Nobody asks for money for what nobody paid for.
+            // An extra was not paid for, so no money can be asked back for it.
             StepKind::Withdraw { .. } => return Err(AppError::Internal),
         };
         if amount.is_zero() {
@@ -342,7 +342,7 @@ impl Payments {
         Ok(if moved.is_negative() { -moved } else { moved })
     }
 
-    /// Whether it was posted now, and not before.
+    /// Posts to the ledger. Returns whether the posting is new.
     async fn post(&self, posting: NewPosting) -> AppResult<bool> {
         match self.credits.post(posting).await? {
             PostingOutcome::Posted(_) => Ok(true),
@@ -351,13 +351,13 @@ impl Payments {
         }
     }
 
-    /// Gives what comes with a payment, unless another has it; how much that is.
+    /// Gives an extra, unless another payment has it. Returns how many credits were given.
     async fn give_extra(&self, payment: &Payment, at: usize, extra: &Extra) -> AppResult<Amount> {
         let has_come = |what| payment.extras.iter().any(|one| one.what == what && one.is_given());
         let is_given = match extra.what {
             ExtraKind::Bonus | ExtraKind::First | ExtraKind::Invited => true,
             ExtraKind::Instead => !has_come(ExtraKind::First),
-            // Not to who has left meanwhile.
+            // The inviter may have left meanwhile.
             ExtraKind::Inviter { .. } => {
                 let inviter = self.referrals.inviter_of(payment.user).await?;
                 has_come(ExtraKind::Invited) && inviter.map(OwnerId::from) == Some(extra.owner)
@@ -377,7 +377,7 @@ impl Payments {
                 terms: terms(payment, extra),
             };
             if !self.post(posting).await? {
-                // Its entry has the id of its lot.
+                // An entry that gives credits has the id of their lot.
                 let entry = self.credits.find_posting(extra.owner, PostingKind::Grant, &key).await?;
                 if entry.ok_or(AppError::Internal)?.id != extra.lot.to_string() {
                     continue;
@@ -389,7 +389,7 @@ impl Payments {
         Ok(Amount::ZERO)
     }
 
-    /// Writes a step into the audit log.
+    /// Writes a step of an extra into the audit log.
     async fn record_extra(&self, payment: &Payment, at: usize, step: u32, credits: Amount) {
         let Some(extra) = payment.extras.get(at) else { return };
         let action = if step == 0 { Action::Purchase } else { Action::Refund };
@@ -399,7 +399,7 @@ impl Payments {
         self.audit.record(entry.once(format!("payment:{}:{at}:{step}", payment.id))).await;
     }
 
-    /// Notes what has ended unused of what came with a payment whose money goes back: nobody owes it.
+    /// Notes how much of the extras of a payment has expired unused: that is not taken back.
     pub(super) async fn count_lapsed_extras(&self, payment: &mut Payment) -> AppResult<()> {
         for at in 0..payment.extras.len() {
             let lapsed = match payment.extras.get(at) {
@@ -413,12 +413,12 @@ impl Payments {
         Ok(())
     }
 
-    /// How much of it has ended with its time.
+    /// How much of an extra has expired unused.
     async fn lapsed(&self, payment: &Payment, extra: &Extra) -> AppResult<Amount> {
         if payment.extra_expires_at(extra).is_none_or(|at| self.database.now() < at) {
             return Ok(Amount::ZERO);
         }
-        // Whoever looks at an account ends what has expired.
+        // Reading an account ends its expired lots.
         self.credits.account(extra.owner, &current_request_id()).await?;
         Ok(self.credits.expired_of(extra.owner, extra.lot).await?)
     }

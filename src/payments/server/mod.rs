@@ -57,7 +57,7 @@ pub struct PaymentsParts {
     pub database: Database,
     pub store: Arc<dyn PaymentStore>,
     pub subscriptions: Arc<dyn SubscriptionStore>,
-    /// Who brought whom.
+    /// Who invited whom.
     pub referrals: Arc<dyn ReferralStore>,
     /// Told what users have paid for.
     pub plans: Arc<dyn PlanStore>,

@@ -12,9 +12,8 @@ use crate::platform::amount::{Amount, micros};
 use crate::platform::db::{StoreResult, rfc3339};
 use crate::platform::ids::{LotId, OwnerId, PaymentId, SubscriptionId, UserId};
 use crate::platform::money::Money;
+use crate::platform::time::{DAY, HOUR, MINUTE};
 
-const MINUTE: i64 = 60 * 1000;
-const HOUR: i64 = 60 * MINUTE;
 /// How soon a payment is looked at again that is neither done nor dead: while it is young, and later.
 const SOON: i64 = 5 * MINUTE;
 const YOUNG: i64 = 6 * HOUR;
@@ -50,7 +49,7 @@ pub struct Payment {
     /// Of what was paid for a subscription: the month that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<PaidMonth>,
-    /// What comes with it.
+    /// The extra credits that come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<Extra>,
     /// Its buyer is gone: no money is taken for it any more.
@@ -224,7 +223,7 @@ impl Payment {
     /// Until when what is not used of it can be given back, in milliseconds since 1970; `None`: it cannot.
     #[must_use]
     pub fn refundable_until(&self, days: u32, now: i64) -> Option<i64> {
-        let until = self.credited_at?.checked_add(i64::from(days) * 24 * HOUR)?;
+        let until = self.credited_at?.checked_add(i64::from(days) * DAY)?;
         // A month of a plan is used as it goes by: only whoever runs this gives it back.
         let is_open = self.state == PaymentState::Credited
             && self.refunded.minor < self.price.minor

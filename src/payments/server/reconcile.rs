@@ -9,6 +9,7 @@ use super::Payments;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{PaymentId, SubscriptionId};
+use crate::platform::time::DAY;
 
 /// How often.
 pub const RECONCILE_EVERY: Duration = Duration::from_mins(5);
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 8;
 /// After so many failures in a row the provider is taken to be away.
 const GIVE_UP: u32 = 16;
 /// How long an `Idempotency-Key` is remembered, and an event that was heard, in milliseconds.
-const KEYS_LIVE: i64 = 24 * 60 * 60 * 1000;
+const KEYS_LIVE: i64 = DAY;
 const EVENTS_LIVE: i64 = 60 * KEYS_LIVE;
 
 impl Payments {
@@ -42,16 +43,7 @@ impl Payments {
                 let payments = self.clone();
                 async move { payments.look_at(id).await }
             });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut failed_in_a_row = 0;
-            while let Some(is_well) = looks.next().await {
-                all_well &= is_well;
-                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
-                // The provider is away: each question would only wait for its turn to fail.
-                if failed_in_a_row >= GIVE_UP {
-                    return Err(AppError::Unavailable);
-                }
-            }
+            all_well &= take_looks(looks).await?;
         }
         all_well &= self.reconcile_subscriptions(now).await?;
         if all_well {
@@ -80,15 +72,7 @@ impl Payments {
                     looked.is_ok()
                 }
             });
-            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
-            let mut failed_in_a_row = 0;
-            while let Some(is_well) = looks.next().await {
-                all_well &= is_well;
-                failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
-                if failed_in_a_row >= GIVE_UP {
-                    return Err(AppError::Unavailable);
-                }
-            }
+            all_well &= take_looks(looks).await?;
         }
     }
 
@@ -124,4 +108,21 @@ impl Payments {
         }
         Ok(())
     }
+}
+
+/// Waits for looks, some at a time. Returns whether all of them went well.
+///
+/// # Errors
+/// [`AppError::Unavailable`] where many in a row do not: the provider is away, and each question would only wait for its turn to fail.
+async fn take_looks(looks: impl Iterator<Item = impl Future<Output = bool>>) -> AppResult<bool> {
+    let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+    let (mut all_well, mut failed_in_a_row) = (true, 0);
+    while let Some(is_well) = looks.next().await {
+        all_well &= is_well;
+        failed_in_a_row = if is_well { 0 } else { failed_in_a_row + 1 };
+        if failed_in_a_row >= GIVE_UP {
+            return Err(AppError::Unavailable);
+        }
+    }
+    Ok(all_well)
 }

@@ -55,8 +55,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-
-    const HOUR: i64 = 3_600_000;
+    use crate::platform::time::HOUR;
 
     fn assert_about(found: i64, expected: i64) {
         assert!((found - expected).abs() < 10_000, "{found}, not about {expected}");

@@ -3,6 +3,7 @@
 mod amounts;
 mod clock;
 mod config;
+mod group_commit;
 pub mod mongo;
 pub mod sqlite;
 
@@ -153,6 +154,12 @@ pub fn patience_is_over() -> bool {
 /// Waits for an operation for as long as the request does; outside of any, not longer than `alone`.
 async fn wait<T>(operation: impl Future<Output = StoreResult<T>>, alone: Option<Duration>) -> StoreResult<T> {
     patience::wait(Source::Database, PATIENCE, alone, operation).await.unwrap_or(Err(StoreError::TimedOut))
+}
+
+/// A number of rows or bytes, as databases have numbers.
+#[must_use]
+pub fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Now, in milliseconds since 1970.

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::group_commit::{Write, in_savepoint, keep_writing};
 use super::{Clock, GAP, Probed, StoreError, StoreResult, now_millis, wait};
 use crate::platform::private_files::private_database;
 
@@ -27,9 +28,6 @@ pub enum Durability {
     Relaxed,
 }
 
-type Write = Box<dyn FnOnce(&Connection, Option<&StoreError>) -> Reply + Send>;
-/// Tells the caller what came of its write, once the commit is known.
-type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// A handle to the database; cheap to clone.
@@ -55,8 +53,6 @@ pub enum Lane {
     Slow,
 }
 
-/// Most writes that share one commit.
-const MAX_GROUP: usize = 512;
 /// The readers, each with the last lane that it takes work of.
 const READERS: [Lane; 5] = [Lane::Urgent, Lane::Usual, Lane::Usual, Lane::Slow, Lane::Slow];
 /// How long another process may keep the write lock.
@@ -123,6 +119,12 @@ pub(super) const DAMAGED: &str =
 pub fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+}
+
+/// Whether a row has something that only one may have, and another has already.
+#[must_use]
+pub fn is_duplicate(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::SqliteFailure(cause, _) if cause.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
 
 /// What an error says, and what to do where the file is the cause.
@@ -328,27 +330,6 @@ async fn enqueue<T: Send + 'static>(queue: &Sender<T>, work: T) -> StoreResult<(
     }
 }
 
-fn in_savepoint<T>(connection: &Connection, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
-    connection.prepare_cached("SAVEPOINT piece")?.execute([])?;
-    // A panic must cost its own request, not the one writer that everybody needs.
-    let result = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or(Err(StoreError::Panicked));
-    if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE piece")?.execute([])?;
-    result
-}
-
-/// Writes until nobody has a handle any more; whatever a group panics over, the next is written.
-fn keep_writing(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
-    while catch_unwind(AssertUnwindSafe(|| run_writer(connection, writes))).is_err() {
-        tracing::error!("the writer of the database panicked and goes on");
-        if !connection.is_autocommit() {
-            _ = connection.execute_batch("ROLLBACK");
-        }
-    }
-}
-
 /// Takes what is most urgent; `queues` are in that order.
 fn run_reader(connection: &Connection, queues: &[Receiver<Read>]) {
     let mut select = Select::new_biased();
@@ -362,44 +343,6 @@ fn run_reader(connection: &Connection, queues: &[Receiver<Read>]) {
         let Ok(read) = next.recv(&queues[index]) else { return };
         read(connection);
     }
-}
-
-fn run_writer(connection: &Connection, writes: &Receiver<(Durability, Write)>) {
-    let mut synchronous = Durability::Durable;
-    while let Ok(first) = writes.recv() {
-        let group: Vec<_> = std::iter::once(first).chain(writes.try_iter().take(MAX_GROUP - 1)).collect();
-        let needed = if group.iter().any(|(durability, _)| *durability == Durability::Durable) {
-            Durability::Durable
-        } else {
-            Durability::Relaxed
-        };
-        let begun = begin(connection, needed, &mut synchronous);
-        let replies: Vec<Reply> = group.into_iter().map(|(_, write)| write(connection, begun.as_ref().err())).collect();
-        let committed = match begun {
-            Ok(()) => connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map(|_| ()),
-            Err(_) => Ok(()),
-        };
-        if let Err(error) = &committed {
-            tracing::error!(%error, "a commit failed");
-            if !connection.is_autocommit() {
-                _ = connection.execute_batch("ROLLBACK");
-            }
-        }
-        let committed = committed.map_err(|error| error.to_string());
-        for reply in replies {
-            reply(committed.clone());
-        }
-    }
-}
-
-fn begin(connection: &Connection, needed: Durability, synchronous: &mut Durability) -> StoreResult<()> {
-    if *synchronous != needed {
-        let mode = if needed == Durability::Durable { "FULL" } else { "NORMAL" };
-        connection.pragma_update(None, "synchronous", mode)?;
-        *synchronous = needed;
-    }
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    Ok(())
 }
 
 /// Whether the file gives back what is deleted. Only a new one learns that at once.

@@ -15,8 +15,8 @@ use tokio::time::sleep;
 use super::{Access, AccessChange, ListedUser, Place, UserDirectory, UserFilter, UserOrder};
 use crate::account::server::sessions::UserStatus;
 use crate::account::server::store::mongo::StoredUser;
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::UserId;
 
 /// For how long a mark is heeded, in milliseconds.
@@ -139,7 +139,7 @@ impl UserDirectory for MongoUserDirectory {
         if !email.is_empty() {
             which.insert("email", email);
         }
-        let (users, limit) = (self.users.clone_with_type::<StoredUser>(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (users, limit) = (self.users.clone_with_type::<StoredUser>(), to_i64(limit));
         let found: Vec<StoredUser> =
             run(async move { users.find(which).sort(sort).limit(limit).await?.try_collect().await }).await?;
         found.into_iter().map(read).collect()

@@ -20,11 +20,12 @@ use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::UserId;
 use crate::platform::limits::Limit;
 use crate::platform::secret::SecretHash;
+use crate::platform::time::HOUR;
 
 /// How many recovery codes there are.
 pub const RECOVERY_CODES: usize = 10;
 /// How long a key waits for the first code of its app, in milliseconds.
-const SETUP_LASTS: i64 = 60 * 60_000;
+const SETUP_LASTS: i64 = HOUR;
 
 /// Recovery codes and their hashes. With 120 random bits in each, a plain hash is enough.
 fn new_recovery_codes() -> (Vec<String>, Vec<SecretHash>) {

@@ -10,9 +10,10 @@ use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::limits::{Attempt, Limit};
+use crate::platform::time::MINUTE;
 
 /// For how long a proof is good, in milliseconds.
-const FRESH: i64 = 10 * 60_000;
+const FRESH: i64 = 10 * MINUTE;
 
 /// The field of the current password.
 pub const CURRENT_PASSWORD: &str = "currentPassword";
@@ -26,7 +27,7 @@ impl Account {
     /// [`AppError::Conflict`] for somebody who signed in with Clerk longer ago.
     pub async fn confirm_owner(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<()> {
         if self.clerk.is_some() && caller.key.is_none() {
-            let is_fresh = caller.proved_minutes_ago.is_some_and(|minutes| minutes < FRESH / 60_000);
+            let is_fresh = caller.proved_minutes_ago.is_some_and(|minutes| minutes < FRESH / MINUTE);
             return if is_fresh { Ok(()) } else { Err(AppError::Conflict(t(Text::SignInAgainAtClerk).to_owned())) };
         }
         let session = caller.session.as_ref().ok_or(AppError::Forbidden)?;

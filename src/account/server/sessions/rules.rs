@@ -20,6 +20,7 @@ use crate::platform::db::{now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{SessionId, UserId};
 use crate::platform::secret::{hash_secret, new_secret};
+use crate::platform::time::MINUTE;
 use crate::platform::trace;
 
 /// How long a session lasts.
@@ -27,7 +28,7 @@ pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 /// Most sessions of a user; one more, and the one goes that was not used for the longest time.
 pub const MAX_SESSIONS: usize = 50;
 /// How exactly it is kept when a session was used, in milliseconds: a write for every request would be a waste.
-const USE_STEP: i64 = 5 * 60_000;
+const USE_STEP: i64 = 5 * MINUTE;
 /// How soon an event stream ends when whoever follows it is out.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{BookStore, ClosedAccount, StoredRun};
 use crate::bookkeeping::server::close::StoredClose;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::OwnerId;
 
 /// Closed accounts that are forgotten in one operation.
@@ -85,10 +85,6 @@ impl MongoBookStore {
 
 fn unreadable(error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt(format!("a closed account: {error}"))
-}
-
-fn to_i64(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@
 //! Nothing a model writes reaches the page as HTML: every tag is one of ours, and raw HTML becomes text. It needs
 //! no inline style, which the CSP forbids. The writer is our own because that of pulldown-cmark aligns tables with
 //! inline styles and passes raw HTML, `javascript:` links and foreign images through.
-//! Highlighted code, typeset formulas and the second wall against XSS are in `highlight.rs`, on the server only.
+//! Highlighted code, typeset formulas (`highlight.rs`) and the second wall against XSS (`sanitizer.rs`) are on the server only.
 //!
 //! What a text means is found out in one place for all: `pieces.rs`, with `fences.rs`, `math.rs` and `emphasis.rs`. Where it
 //! differs from `CommonMark` and why is listed with the examples of both specifications (`specification.rs`).

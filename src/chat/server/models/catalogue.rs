@@ -35,16 +35,16 @@ pub struct Alias {
     pub order: Vec<Arc<GuardedProvider>>,
 }
 
-/// Who was asked for by a name, in the order in which they are tried.
+/// The models that a name stands for, in the order in which they are tried.
 #[derive(Clone)]
 pub struct Picked {
     /// What it is kept as.
     pub choice: String,
     /// Empty where nobody has this name, or no longer.
     pub order: Vec<Arc<GuardedProvider>>,
-    /// It is one provider that was meant.
+    /// The name is that of one provider.
     pub provider: Option<&'static str>,
-    /// How much it is to think, where the name says so: `gpt-5.4@high`.
+    /// The effort, where the name ends with one: `gpt-5.4@high`.
     pub effort: Option<Effort>,
 }
 
@@ -126,8 +126,8 @@ impl Catalogue {
         self.find(provider, model).map(|found| &found.provider)
     }
 
-    /// Who is meant by the name of an alias, of a provider, of one of its models (`provider/model`), or of a model, whoever has it; and
-    /// how much it is to think, where the name ends with that (`…@high`).
+    /// The models that a name stands for: that of an alias, of a provider, of one of its models (`provider/model`), or of a model of any
+    /// provider; and the effort, where the name ends with one (`…@high`).
     #[must_use]
     pub fn pick(&self, name: &str) -> Option<Picked> {
         self.pick_plain(name).or_else(|| {

@@ -28,6 +28,7 @@ use crate::platform::http::request_id::current_request_id;
 use crate::platform::ids::{RedemptionId, UserId};
 use crate::platform::limits::Limit;
 use crate::platform::secret::{SecretHash, hash_secret};
+use crate::platform::time::DAY;
 
 /// None of them looks like another.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -38,8 +39,6 @@ const GROUP: usize = 4;
 const MOST_CHARS: usize = 64;
 /// Least characters of one that somebody thought of.
 const LEAST_CHARS: usize = 4;
-/// In milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Uses that are finished at a time.
 const UNFINISHED: usize = 500;
 

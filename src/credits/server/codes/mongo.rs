@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Campaign, CodeStore, NewCode, PlanDays, RedeemOutcome, Redemption};
 use crate::platform::amount::{Amount, micros};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{RedemptionId, UserId};
 use crate::platform::secret::SecretHash;
 
@@ -197,7 +197,7 @@ impl CodeStore for MongoCodeStore {
 
     async fn unfinished_uses(&self, before: i64, most: usize) -> StoreResult<Vec<Redemption>> {
         let (uses, old) = (self.uses.clone(), doc! { "posted": false, "at": { "$lt": before } });
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let most = to_i64(most);
         let found: Vec<StoredUse> =
             run(async move { uses.find(old).sort(doc! { "at": 1 }).limit(most).await?.try_collect().await }).await?;
         Ok(found.into_iter().map(StoredUse::read).collect())

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Campaign, CodeStore, NewCode, PlanDays, RedeemOutcome, Redemption};
 use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{RedemptionId, UserId};
 use crate::platform::secret::SecretHash;
 
@@ -153,7 +153,7 @@ impl CodeStore for SqliteCodeStore {
                 let mut found = connection.prepare_cached(&format!(
                     "SELECT {USE} FROM code_uses WHERE posted = 0 AND at < ?1 ORDER BY at LIMIT ?2"
                 ))?;
-                let rows = found.query_map(params![before, i64::try_from(most).unwrap_or(i64::MAX)], read_use)?;
+                let rows = found.query_map(params![before, to_i64(most)], read_use)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await

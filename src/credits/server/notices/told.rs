@@ -4,8 +4,8 @@ use crate::credits::server::lots::Lot;
 use crate::credits::{Notice, Origin};
 use crate::i18n::{Text, count, fill, t};
 use crate::platform::amount::Amount;
+use crate::platform::time::DAY;
 
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How many days before it is said again.
 const TOLD_BEFORE: [i64; 3] = [1, 7, 30];
 /// What a plan brings is gone after a month anyway.

@@ -7,8 +7,8 @@ use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
 use super::{Growth, ResponseStore, StoredResponse};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, delete_all, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{MessageId, UserId};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,8 +134,4 @@ impl ResponseStore for MongoResponseStore {
         run(async move { responses.delete_many(doc! { "createdAt": { "$lte": since } }).await }).await?;
         Ok(())
     }
-}
-
-fn to_i64(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Growth, ResponseStore, StoredResponse};
-use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{MessageId, UserId};
 
 const RESPONSE: &str = "id, user_id, previous, input, response, created_at";
@@ -40,7 +40,7 @@ impl ResponseStore for SqliteResponseStore {
         let is_due = self.growth.is_due(response.user, response.bytes(), most);
         self.db
             .write(Durability::Relaxed, move |connection| {
-                let bytes = to_sql(response.bytes());
+                let bytes = to_i64(response.bytes());
                 let StoredResponse { id, user, previous, input, response, created_at } = response;
                 connection
                     .prepare_cached(&format!(
@@ -94,7 +94,7 @@ impl ResponseStore for SqliteResponseStore {
                 let mut responses = connection.prepare_cached(&format!(
                     "SELECT {RESPONSE} FROM responses WHERE user_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
                 ))?;
-                let found = responses.query_map(params![user, after, to_sql(limit)], read_response)?;
+                let found = responses.query_map(params![user, after, to_i64(limit)], read_response)?;
                 Ok(found.collect::<Result<_, _>>()?)
             })
             .await
@@ -117,8 +117,4 @@ impl ResponseStore for SqliteResponseStore {
             })
             .await
     }
-}
-
-fn to_sql(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
-//! Who brought whom. A link has a code of its user; whoever opens it and agrees is theirs for good. What both are given for it comes
-//! with the first purchase (`payments/server/extras.rs`).
+//! Referrals: which user invited which. A referral link has the code of its user, the inviter; a new user who opens it and accepts
+//! is invited by them for good. Both are rewarded with the first purchase of the invited user (`payments/server/extras.rs`).
 
 mod mongo;
 mod sqlite;
@@ -21,39 +21,40 @@ use crate::platform::query;
 /// Most characters of a code, as it is typed.
 const MOST_CHARS: usize = 64;
 
-/// The port to codes of users, and to who brought them.
+/// The port to referral codes, and to the inviters of users.
 #[async_trait]
 pub trait ReferralStore: Send + Sync {
     /// The code of a user, if they have one.
     async fn find_code(&self, user: UserId) -> StoreResult<Option<String>>;
 
-    /// The code of a user: `new`, unless they have one.
+    /// The code of a user. `new` is stored where they have none.
     async fn code_of(&self, user: UserId, new: String) -> StoreResult<String>;
 
-    /// Whose code it is.
+    /// The user who has this code.
     async fn user_of(&self, code: &str) -> StoreResult<Option<UserId>>;
 
-    /// Notes who brought a user. Who was noted first stays.
+    /// Notes the inviter of a user. The one that was noted first stays.
     async fn set_inviter(&self, user: UserId, inviter: UserId) -> StoreResult<()>;
 
     async fn inviter_of(&self, user: UserId) -> StoreResult<Option<UserId>>;
 
-    /// Forgets a user's code, who brought them, and whom they brought.
+    /// Forgets the code and the inviter of a user, and whom they invited.
     async fn forget(&self, user: UserId) -> StoreResult<()>;
 }
 
-/// What somebody is offered for bringing others.
+/// What a user is offered for inviting others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// The user's own link.
     pub link: String,
-    /// For each of both.
+    /// For the inviter, and as many for the invited user.
     pub credits: Amount,
+    /// Most invited users that the inviter is rewarded for.
     pub most: u32,
 }
 
 impl Payments {
-    /// What a user is offered for bringing others; `None`: nothing.
+    /// What a user is offered for inviting others; `None`: nothing.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
@@ -62,7 +63,7 @@ impl Payments {
         let Some(referral) = catalog.offers.referral(self.database.now()).filter(|_| self.is_open()) else {
             return Ok(None);
         };
-        // Pages ask at every look, and a code is made once.
+        // Pages ask each time they are loaded, and a code is made once.
         let code = match self.referrals.find_code(user).await? {
             Some(code) => code,
             None => self.referrals.code_of(user, new_code()).await?,
@@ -77,22 +78,22 @@ impl Payments {
         Ok(self.site.address_of(&path).ok_or(AppError::Internal)?.into())
     }
 
-    /// What comes with the first purchase, which is still to come, of a user whom somebody brought; `None`: nothing.
+    /// The reward that an invited user will get with their first purchase; `None`: nothing, or they were not invited.
     ///
     /// # Errors
     /// [`AppError::Unavailable`].
     pub async fn reward_waiting(&self, user: UserId) -> AppResult<Option<Amount>> {
         let catalog = self.shop.now();
         let Some(referral) = catalog.offers.referral(self.database.now()) else { return Ok(None) };
-        let is_brought = self.referrals.inviter_of(user).await?.is_some();
-        Ok(is_brought.then_some(referral.gift.credits))
+        let is_invited = self.referrals.inviter_of(user).await?.is_some();
+        Ok(is_invited.then_some(referral.gift.credits))
     }
 
-    /// Notes who brought a user, by the code of their link. The same again changes nothing.
+    /// Notes the inviter of a user, by the code of the link. The same again changes nothing.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming `invited` for a code that is nobody's; [`AppError::Conflict`] where nothing comes of it: for
-    /// oneself, for who was here before, after a purchase; [`AppError::RateLimited`], as guessing must not pay.
+    /// [`AppError::InvalidInput`] naming `invited` for an unknown code; [`AppError::Conflict`] for the user's own code, for that of a
+    /// user who signed up later, and after a purchase; [`AppError::RateLimited`], so that codes cannot be guessed.
     pub async fn accept_invitation(&self, user: UserId, code: &str) -> AppResult<()> {
         self.limiter.check(Limit::Redeem, &user.to_string()).await?;
         let inviter = self.check_invitation(user, code).await?;
@@ -112,7 +113,7 @@ impl Payments {
         let code = code.trim().to_uppercase();
         let known = if code.len() <= MOST_CHARS { self.referrals.user_of(&code).await? } else { None };
         let inviter = known.ok_or_else(unknown)?;
-        // Ids are in the order of sign-up: nobody is brought by who came later, so no two reward each other.
+        // Ids are in the order of sign-up: an inviter signed up before, so no two users invite each other.
         if inviter >= user {
             return Err(AppError::Conflict(t(Text::InvitationForNewcomers).to_owned()));
         }

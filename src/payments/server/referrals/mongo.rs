@@ -1,4 +1,4 @@
-//! Who brought whom, in MongoDB: a document for each user.
+//! Referrals in MongoDB: a document for each user.
 
 use async_trait::async_trait;
 use mongodb::Collection;
@@ -19,7 +19,7 @@ struct StoredCode {
     code: String,
 }
 
-/// Who brought a user.
+/// The inviter of a user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct StoredInviter {
     #[serde(rename = "_id")]
@@ -63,7 +63,7 @@ impl ReferralStore for MongoReferralStore {
         .await;
         match stored {
             Ok(stored) => stored.map(|stored| stored.code).ok_or_else(missing),
-            // Somebody else was faster.
+            // Another request was faster.
             Err(error) if is_duplicate(&error) => self.find_code(user).await?.ok_or_else(missing),
             Err(error) => Err(error),
         }

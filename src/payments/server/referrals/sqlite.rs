@@ -1,4 +1,4 @@
-//! Who brought whom, in SQLite.
+//! Referrals in SQLite.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};

@@ -62,7 +62,7 @@ pub struct Pack {
     /// What people and payment providers call it.
     pub name: String,
     pub credits: Amount,
-    /// What comes on top.
+    /// Credits on top of them.
     pub bonus: Amount,
     /// With the tax that it contains.
     pub price: Money,

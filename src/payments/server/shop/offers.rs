@@ -1,4 +1,4 @@
-//! Credits that are given besides what is sold: with a new account, on top of a purchase, and for bringing somebody.
+//! Credits that are given and not sold: with a new account, on top of a purchase (bonuses), and for inviting others (referrals).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,30 +10,29 @@ use super::file::{MOST_CREDITS, NAME_CHARS, line, needed, read_currency, read_pr
 use crate::platform::amount::Amount;
 use crate::platform::data_file::{Field, Reading, Section};
 use crate::platform::money::{Currency, Money, share};
+use crate::platform::time::DAY;
 
 /// More would be no choice any more.
 const MOST_BONUSES: usize = 24;
-/// Rewards of one user where nothing else is said, and at most: each is looked for in its turn.
+/// Rewards of one inviter where the file names no number, and most that it may name: they are tried one after the other.
 const REWARDS: u32 = 10;
 const MOST_REWARDS: u64 = 100;
 /// Ten years.
 const MOST_DAYS: u64 = 3650;
-/// In milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// All of a price, in thousandths of a percent.
 const WHOLE: i64 = 100_000;
 
-/// What is given. Without a file, nothing is.
+/// All offers of the file. Without a file there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offers {
-    /// The largest counts.
+    /// A purchase gets the largest.
     pub bonuses: Vec<Bonus>,
     /// For a new account, besides `FREE_CREDITS`.
     pub sign_up: Option<Gift>,
     pub referral: Option<Referral>,
 }
 
-/// Days on which something is given, in milliseconds since 1970.
+/// The time of an offer, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Season {
     pub from: Option<i64>,
@@ -51,7 +50,7 @@ impl Season {
 /// Credits that are given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gift {
-    /// What people read of it, also in their ledger.
+    /// As people read it, also in their ledger.
     pub name: String,
     pub credits: Amount,
     /// How long they last, in milliseconds; `None`: they do not expire.
@@ -59,23 +58,23 @@ pub struct Gift {
     pub season: Season,
 }
 
-/// For who brings somebody, and for who was brought, with the first purchase of the latter.
+/// The reward of an inviter and of the invited user, with the first purchase of the latter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referral {
-    /// To each of both.
+    /// For each of the two.
     pub gift: Gift,
-    /// How often one user may be rewarded for bringing somebody.
+    /// How often an inviter is rewarded at most.
     pub most: u32,
 }
 
 /// Credits on top of a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bonus {
-    /// What people read of it, also in their ledger.
+    /// As people read it, also in their ledger.
     pub name: String,
-    /// Of the credits of the pack.
+    /// Its share of the credits of the pack.
     pub part: Rate,
-    /// Only with what a user buys first.
+    /// Only with the first purchase of a user.
     pub is_first: bool,
     /// Only for packs of this price or more, in its currency.
     pub least: Option<Money>,
@@ -83,7 +82,7 @@ pub struct Bonus {
     pub season: Season,
 }
 
-/// What comes on top of a pack now.
+/// The bonus of a pack, if it is bought now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnTop {
     pub name: String,
@@ -110,28 +109,28 @@ impl Bonus {
 }
 
 impl Offers {
-    /// What comes on top of a pack now, for who has bought something before, or has not: the most.
+    /// The largest bonus of a pack, if it is bought now by a user who has bought something before, or has not.
     #[must_use]
     pub fn on_top(&self, pack: &Pack, now: i64, has_bought: bool) -> Option<OnTop> {
         let all = self.bonuses.iter().filter_map(|bonus| bonus.on_top(pack, now, has_bought));
-        // What everybody gets before what only some do, where it is the same.
+        // Of two that are as large, the one that is not only for first purchases.
         all.max_by_key(|bonus| (bonus.credits, !bonus.is_first))
     }
 
-    /// What a new account is given now.
+    /// The gift for an account that is made now.
     #[must_use]
     pub fn sign_up(&self, now: i64) -> Option<&Gift> {
         self.sign_up.as_ref().filter(|gift| gift.season.has(now))
     }
 
-    /// What is given now for bringing somebody.
+    /// The referral reward now.
     #[must_use]
     pub fn referral(&self, now: i64) -> Option<&Referral> {
         self.referral.as_ref().filter(|referral| referral.gift.season.has(now))
     }
 }
 
-/// Reads what is given; days are those of the seller.
+/// Reads the offers of the file. Days are days of the seller's time zone.
 pub(super) fn read_offers<'a>(
     reading: &mut Reading<'a>,
     file: &Section<'a>,

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money};
+use crate::platform::time::DAY;
 
 /// Every problem of a text, a line each.
 fn problems(text: &str) -> Vec<String> {
@@ -273,7 +274,7 @@ fn what_is_given_is_read_with_all_that_is_wrong_with_it() {
     );
     assert_eq!(told(small, within, true), None);
     assert_eq!(read.offers.on_top(large, within, true).unwrap().until, Some(after));
-    assert_eq!(read.offers.sign_up(within).unwrap().lasts, Some(7 * 24 * 60 * 60 * 1000));
+    assert_eq!(read.offers.sign_up(within).unwrap().lasts, Some(7 * DAY));
     assert_eq!(read.offers.sign_up(at("2026-12-31T23:00:00Z")), None);
     assert_eq!(read.offers.referral(0).unwrap().most, 10);
 

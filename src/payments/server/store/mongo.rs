@@ -10,7 +10,7 @@ use super::{PaymentStore, Saved};
 use crate::payments::server::payment::Payment;
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{PaymentId, UserId};
 
 /// A payment: what is asked for by, and what is counted, beside the whole as JSON.
@@ -238,8 +238,4 @@ impl PaymentStore for MongoPaymentStore {
         .await?;
         Ok(())
     }
-}
-
-fn to_i64(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -1,12 +1,12 @@
 //! Payments in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, ffi, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{PaymentStore, Saved};
 use crate::payments::server::payment::Payment;
-use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::sqlite::{Durability, Lane, Sqlite, is_duplicate};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{PaymentId, UserId};
 
 /// [`PaymentStore`] over the embedded database.
@@ -42,11 +42,6 @@ fn read(row: &Row<'_>) -> StoreResult<Payment> {
 
 fn written(payment: &Payment) -> StoreResult<String> {
     serde_json::to_string(payment).map_err(|error| StoreError::Corrupt(format!("a payment: {error}")))
-}
-
-/// Whether a row has something that another has already.
-fn is_taken(error: &rusqlite::Error) -> bool {
-    matches!(error, rusqlite::Error::SqliteFailure(cause, _) if cause.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
 
 fn find_by_key(connection: &Connection, user: UserId, key: Option<&str>) -> StoreResult<Option<Payment>> {
@@ -154,7 +149,7 @@ impl PaymentStore for SqlitePaymentStore {
                 match changed {
                     Ok(1) => Ok(Saved::Yes),
                     Ok(_) => Ok(Saved::Changed),
-                    Err(error) if is_taken(&error) => Ok(Saved::Taken),
+                    Err(error) if is_duplicate(&error) => Ok(Saved::Taken),
                     Err(error) => Err(error.into()),
                 }
             })
@@ -167,7 +162,7 @@ impl PaymentStore for SqlitePaymentStore {
                 let mut due = connection.prepare_cached(
                     "SELECT id FROM payments WHERE look_at IS NOT NULL AND look_at <= ?1 AND id > ?2 ORDER BY id LIMIT ?3",
                 )?;
-                let rows = due.query_map(params![until, after, to_sql(limit)], |row| row.get(0))?;
+                let rows = due.query_map(params![until, after, to_i64(limit)], |row| row.get(0))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -179,7 +174,7 @@ impl PaymentStore for SqlitePaymentStore {
                 let mut found = connection.prepare_cached(
                     "SELECT version, body FROM payments WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
                 )?;
-                let mut rows = found.query(params![user, before, to_sql(limit)])?;
+                let mut rows = found.query(params![user, before, to_i64(limit)])?;
                 let mut payments = Vec::new();
                 while let Some(row) = rows.next()? {
                     payments.push(read(row)?);
@@ -194,7 +189,7 @@ impl PaymentStore for SqlitePaymentStore {
             .read_in(Lane::Slow, move |connection| {
                 let mut found = connection
                     .prepare_cached("SELECT version, body FROM payments WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-                let mut rows = found.query(params![after, to_sql(limit)])?;
+                let mut rows = found.query(params![after, to_i64(limit)])?;
                 let mut payments = Vec::new();
                 while let Some(row) = rows.next()? {
                     payments.push(read(row)?);
@@ -250,8 +245,4 @@ impl PaymentStore for SqlitePaymentStore {
             })
             .await
     }
-}
-
-fn to_sql(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -14,10 +14,8 @@ use crate::payments::server::referrals::Invitation;
 use crate::payments::server::shop::{Catalog, OnTop, Pack};
 use crate::payments::server::subscriptions::SubscriptionView;
 use crate::platform::amount::Amount;
+use crate::platform::time::DAY;
 use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
-
-/// In milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What the page shows.
 pub struct BuyView {
@@ -42,7 +40,7 @@ pub struct BuyView {
     pub plan: Option<SubscriptionView>,
     /// Whether plans can be subscribed to.
     pub has_plans: bool,
-    /// What comes on top of each pack, in their order.
+    /// The bonus of each pack, in their order.
     pub on_top: Vec<Option<OnTop>>,
     /// What there is for bringing others.
     pub invitation: Option<Invitation>,
@@ -116,13 +114,13 @@ fn page(view: BuyView) -> impl IntoView {
     }
 }
 
-/// What a form sends along that nobody sees.
+/// The hidden fields of a form.
 fn hidden_fields(fields: &[(&'static str, Option<String>)]) -> Vec<AnyView> {
     let known = fields.iter().filter_map(|(name, value)| Some((*name, value.clone()?)));
     known.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }.into_any()).collect()
 }
 
-/// What comes on top, until when it can be had, and how long it lasts.
+/// A bonus, until when it can be had, and how long its credits last.
 fn on_top_lines(on_top: &OnTop, catalog: &Catalog) -> Vec<String> {
     let credits = on_top.credits.as_entry();
     // What is stored is the first moment at which it is over.

@@ -1,4 +1,4 @@
-//! Bringing others, on `/buy-credits` and `/dashboard`: the own link, and the invitation that somebody came with.
+//! Referrals on `/buy-credits` and `/dashboard`: the user's own link, and the invitation that they opened.
 
 use leptos::prelude::*;
 
@@ -7,16 +7,16 @@ use crate::payments::server::referrals::Invitation;
 use crate::platform::amount::Amount;
 use crate::ui::{Button, ButtonVariant, Card, html_of};
 
-/// The invitation that somebody came with.
+/// The invitation that a user opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invited {
-    /// By the link with this code, which they may accept; what there is for it.
+    /// The code of its link, which they may accept, and the reward.
     Asked { code: String, credits: Amount },
-    /// They have accepted, and so much comes with the first purchase.
+    /// They have accepted; so many credits come with the first purchase.
     Waits(Amount),
 }
 
-/// The own link of a user; empty where nobody is rewarded.
+/// The user's own link; empty where there is no referral reward.
 #[must_use]
 pub fn invite_html(invitation: Option<Invitation>) -> String {
     invitation.map_or_else(String::new, |invitation| html_of(|| own_link(invitation)))

@@ -8,10 +8,10 @@ use crate::platform::amount::Amount;
 use crate::platform::db::rfc3339;
 use crate::platform::error::AppResult;
 use crate::platform::ids::UserId;
+use crate::platform::time::DAY;
 
 /// Days that the pace is taken from.
 const DAYS: i64 = 7;
-const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Whoever spends so often spends enough to be told from the newest of it.
 const PAGES: usize = 10;
 const ROWS: usize = 100;

@@ -15,13 +15,14 @@ use crate::payments::server::service::refused;
 use crate::payments::server::store::Saved;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::{SubscriptionId, UserId};
+use crate::platform::time::HOUR;
 
 /// How often a change is tried anew that somebody else was faster than.
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// What the provider is asked about goes on for so long after now: clocks differ.
-const AHEAD: i64 = 60 * 60 * 1000;
+const AHEAD: i64 = HOUR;
 /// Months that are over for so long change nothing any more, in milliseconds.
 const LONG_OVER: i64 = 3 * LEEWAY;
 /// Subscriptions of one user that count.

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::port::{Sale, SubscriptionReport, SubscriptionStatus};
 use super::terms::Terms;
 use crate::platform::ids::{SubscriptionId, UserId};
+use crate::platform::time::{DAY, HOUR, MINUTE};
 
-const MINUTE: i64 = 60 * 1000;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
 /// How soon one is looked at again that something is expected of.
 const SOON: i64 = 5 * MINUTE;
 /// How long that is.

@@ -17,19 +17,19 @@ const META: &str = "meta";
 /// The version while a database is being filled: no program knows it, so no server opens a half of one.
 const UNFINISHED: i64 = i64::MAX;
 
-/// A database that is read as it is at one moment, while others write.
+/// A database that is read as it is at one moment ([`Self::begin`]), while others write.
 pub struct Snapshot {
     mongo: Mongo,
     session: ClientSession,
 }
 
 impl Snapshot {
-    /// Begins to read. Nothing is changed; a database of an older program stays what it is. `None`: a standalone server, which
-    /// cannot show one moment.
+    /// Connects. Nothing is changed; a database of an older program stays what it is. `None`: a standalone server, which cannot
+    /// show one moment.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be reached.
-    pub async fn begin(uri: &SecretString) -> StoreResult<Option<Self>> {
+    pub async fn connect(uri: &SecretString) -> StoreResult<Option<Self>> {
         let mongo = Mongo::connect(uri).await?;
         let hello = mongo.database.run_command(doc! { "hello": 1 }).await?;
         if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
@@ -39,14 +39,23 @@ impl Snapshot {
         Ok(Some(Self { mongo, session }))
     }
 
-    /// The version of the schema; 0 where there is none.
+    /// The version of the schema as it is now; 0 where there is none.
     ///
     /// # Errors
-    /// [`StoreError`] when it cannot be read, also because reading took longer than the servers keep that moment.
-    pub async fn version(&mut self) -> StoreResult<i64> {
-        let meta = self.mongo.database.collection::<Document>(META);
-        let found = meta.find_one(doc! { "_id": "schema" }).session(&mut self.session).await?;
+    /// [`StoreError`] when it cannot be read.
+    pub async fn version(&self) -> StoreResult<i64> {
+        let found = self.mongo.database.collection::<Document>(META).find_one(doc! { "_id": "schema" }).await?;
         Ok(found.and_then(|schema| schema.get_i64("version").ok()).unwrap_or(0))
+    }
+
+    /// Begins to read: the moment is that of the first read in the session.
+    ///
+    /// # Errors
+    /// As [`Self::version`].
+    pub async fn begin(&mut self) -> StoreResult<()> {
+        let meta = self.mongo.database.collection::<Document>(META);
+        meta.find_one(doc! { "_id": "schema" }).session(&mut self.session).await?;
+        Ok(())
     }
 
     /// The names of all collections, in their order.
@@ -71,10 +80,11 @@ impl Snapshot {
         shape.to_vec().map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// Hands on the documents of a collection, some bytes at a time.
+    /// Hands on the documents of a collection as they were when it began, some bytes at a time.
     ///
     /// # Errors
-    /// As [`Self::version`], and those of `piece`.
+    /// [`StoreError`] when they cannot be read, also because reading took longer than the servers keep that moment, and those of
+    /// `piece`.
     pub async fn read<E: From<StoreError>>(
         &mut self,
         collection: &str,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::credits::server::lots::Lot;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
 use crate::usage::server::store::StoredAttempt;
@@ -298,7 +298,7 @@ impl StatsStore for MongoStatsStore {
             let failed: Vec<_> = Outcome::FAILED.into_iter().map(Outcome::as_str).collect();
             which.insert("outcome", doc! { "$in": failed });
         }
-        let (attempts, limit) = (self.collection("attempts"), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (attempts, limit) = (self.collection("attempts"), to_i64(limit));
         let attempts = attempts.clone_with_type::<StoredAttempt>();
         let order = doc! { "at": -1, "_id": -1 };
         let found: Vec<StoredAttempt> =

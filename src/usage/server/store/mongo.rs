@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{UsageStore, first_id_of};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{AttemptId, UserId};
 use crate::usage::{Attempt, Outcome, UserUsage};
 
@@ -181,7 +181,7 @@ impl UsageStore for MongoUsageStore {
     async fn find_of_user(&self, user: UserId, after: AttemptId, limit: usize) -> StoreResult<Vec<Attempt>> {
         let attempts = self.attempts.clone();
         let of_user = doc! { "user": to_bson(user), "_id": { "$gt": to_bson(after) } };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = to_i64(limit);
         let found: Vec<StoredAttempt> =
             run(async move { attempts.find(of_user).sort(doc! { "_id": 1 }).limit(limit).await?.try_collect().await })
                 .await?;

@@ -5,7 +5,7 @@ use rusqlite::{Row, params};
 
 use super::{UsageStore, first_id_of};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{AttemptId, UserId};
 use crate::usage::{Attempt, Outcome, UserUsage};
 
@@ -149,7 +149,7 @@ impl UsageStore for SqliteUsageStore {
                 let mut found = connection.prepare_cached(&format!(
                     "SELECT {ATTEMPT} FROM attempts WHERE user_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
                 ))?;
-                let mut rows = found.query(params![user, after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+                let mut rows = found.query(params![user, after, to_i64(limit)])?;
                 let mut attempts = Vec::new();
                 while let Some(row) = rows.next()? {
                     attempts.push(read_attempt(row)?);

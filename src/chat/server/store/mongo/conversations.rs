@@ -1,4 +1,4 @@
-//! Finding a conversation, reading it whole, and pinning it.
+//! Finding a conversation, reading it whole, changing and pinning it.
 
 use futures::TryStreamExt;
 use mongodb::bson::{self, Document, doc};
@@ -8,16 +8,73 @@ use uuid::Uuid;
 use super::documents::{StoredConversation, StoredMessage};
 use super::paths::within;
 use super::{MongoChatStore, NEW_PLACES};
-use crate::chat::server::store::{NewBranch, Part};
+use crate::chat::server::store::{Changed, NewBranch, Part};
 use crate::chat::server::versions::Versions;
-use crate::chat::{Conversation, ConversationSummary, MAX_PINNED, MessageState, branch_title};
+use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PINNED, MessageState, branch_title};
 use crate::credits::Page;
 use crate::platform::amount::{Amount, micros};
-use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::db::mongo::{from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 impl MongoChatStore {
+    /// Changes a conversation, in one update.
+    pub(super) async fn change(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> StoreResult<Changed> {
+        let (mut set, mut unset) = (Document::new(), Document::new());
+        if let Some(title) = change.title {
+            set.insert("title", title);
+            set.insert("unindexed", true);
+        }
+        match change.system_prompt {
+            Some(prompt) if prompt.is_empty() => drop(unset.insert("systemPrompt", "")),
+            Some(prompt) => drop(set.insert("systemPrompt", prompt)),
+            None => {}
+        }
+        if change.pinned == Some(false) {
+            unset.insert("pin", "");
+        }
+        loop {
+            let Some(found) = self.find_owned(user, id).await? else { return Ok(Changed::NotFound) };
+            let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
+            let mut set = set.clone();
+            if change.pinned == Some(true) && found.pin.is_none() {
+                let Some(place) = self.free_pin(user, id).await? else {
+                    // Unless it is this very one that took the last place meanwhile.
+                    let is_pinned = self.find_owned(user, id).await?.is_some_and(|found| found.pin.is_some());
+                    if is_pinned {
+                        continue;
+                    }
+                    return Ok(Changed::TooManyPinned);
+                };
+                set.insert("pin", place);
+                // Never from one place to another: a search meanwhile might see both taken.
+                owned.insert("pin", doc! { "$exists": false });
+            }
+            let mut update = Document::new();
+            for (operator, fields) in [("$set", &set), ("$unset", &unset)] {
+                if !fields.is_empty() {
+                    update.insert(operator, fields);
+                }
+            }
+            if update.is_empty() {
+                return Ok(Changed::Done);
+            }
+            let conversations = self.durable_conversations.clone();
+            match run(async move { conversations.update_one(owned, update).await }).await {
+                Ok(updated) if updated.matched_count == 1 => return Ok(Changed::Done),
+                // Gone or pinned meanwhile, or somebody took the place: what is to be done now is another question.
+                Ok(_) => {}
+                Err(error) if is_duplicate(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(super) async fn find_owned(&self, user: UserId, id: ConversationId) -> StoreResult<Option<StoredConversation>> {
         self.find_one(doc! { "_id": to_bson(id), "user": to_bson(user) }).await
     }
@@ -132,7 +189,7 @@ impl MongoChatStore {
         let conversations = self.conversations.clone();
         run(async move {
             let newest = conversations.find(which).sort(newest_first());
-            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+            newest.limit(to_i64(limit)).await?.try_collect().await
         })
         .await
     }
@@ -145,7 +202,7 @@ impl MongoChatStore {
         limit: usize,
     ) -> StoreResult<Page<ConversationSummary>> {
         let some = |which: Document, most: usize| {
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let most = to_i64(most);
             vec![doc! { "$match": which }, doc! { "$sort": newest_first() }, doc! { "$limit": most }]
         };
         let mut look = some(listed(user, Some(true), None, None), MAX_PINNED);

@@ -11,8 +11,8 @@ use super::paths::within;
 use crate::chat::server::store::{NewExchange, Past, PastMessage};
 use crate::chat::server::versions::Places;
 use crate::chat::{Author, ImageRef, MessageState};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 /// A message, as far as models are told of it.
@@ -57,7 +57,7 @@ impl MongoChatStore {
         let messages = self.messages.clone_with_type::<Said>();
         let mut past: Vec<Said> = run(async move {
             let newest = messages.find(said).sort(doc! { "place": -1 }).projection(of_said());
-            newest.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+            newest.limit(to_i64(limit)).await?.try_collect().await
         })
         .await?;
         past.reverse();

@@ -9,8 +9,8 @@ use super::MongoChatStore;
 use super::documents::StoredMessage;
 use crate::chat::Message;
 use crate::chat::server::store::AllOfUser;
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{delete_all, from_bson, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 #[async_trait]
@@ -67,8 +67,4 @@ impl MongoChatStore {
         })
         .await
     }
-}
-
-fn to_i64(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

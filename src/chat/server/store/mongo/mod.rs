@@ -30,7 +30,7 @@ use crate::chat::{Conversation, ConversationChange, ConversationSummary, Message
 use crate::credits::Page;
 use crate::platform::amount::{Amount, micros};
 use crate::platform::db::StoreResult;
-use crate::platform::db::mongo::{Durability, Gather, Inserts, Mongo, from_bson, is_duplicate, run, to_bson};
+use crate::platform::db::mongo::{Durability, Gather, Inserts, Mongo, from_bson, run, to_bson};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
 use crate::platform::secret::SecretHash;
 
@@ -316,54 +316,7 @@ impl ChatStore for MongoChatStore {
         id: ConversationId,
         change: ConversationChange,
     ) -> StoreResult<Changed> {
-        let (mut set, mut unset) = (Document::new(), Document::new());
-        if let Some(title) = change.title {
-            set.insert("title", title);
-            set.insert("unindexed", true);
-        }
-        match change.system_prompt {
-            Some(prompt) if prompt.is_empty() => drop(unset.insert("systemPrompt", "")),
-            Some(prompt) => drop(set.insert("systemPrompt", prompt)),
-            None => {}
-        }
-        if change.pinned == Some(false) {
-            unset.insert("pin", "");
-        }
-        loop {
-            let Some(found) = self.find_owned(user, id).await? else { return Ok(Changed::NotFound) };
-            let mut owned = doc! { "_id": to_bson(id), "user": to_bson(user) };
-            let mut set = set.clone();
-            if change.pinned == Some(true) && found.pin.is_none() {
-                let Some(place) = self.free_pin(user, id).await? else {
-                    // Unless it is this very one that took the last place meanwhile.
-                    let is_pinned = self.find_owned(user, id).await?.is_some_and(|found| found.pin.is_some());
-                    if is_pinned {
-                        continue;
-                    }
-                    return Ok(Changed::TooManyPinned);
-                };
-                set.insert("pin", place);
-                // Never from one place to another: a search meanwhile might see both taken.
-                owned.insert("pin", doc! { "$exists": false });
-            }
-            let mut update = Document::new();
-            for (operator, fields) in [("$set", &set), ("$unset", &unset)] {
-                if !fields.is_empty() {
-                    update.insert(operator, fields);
-                }
-            }
-            if update.is_empty() {
-                return Ok(Changed::Done);
-            }
-            let conversations = self.durable_conversations.clone();
-            match run(async move { conversations.update_one(owned, update).await }).await {
-                Ok(updated) if updated.matched_count == 1 => return Ok(Changed::Done),
-                // Gone or pinned meanwhile, or somebody took the place: what is to be done now is another question.
-                Ok(_) => {}
-                Err(error) if is_duplicate(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.change(user, id, change).await
     }
 
     async fn choose_version(&self, user: UserId, id: ConversationId, message: MessageId) -> StoreResult<bool> {

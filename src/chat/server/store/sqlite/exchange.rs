@@ -9,7 +9,7 @@ use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
 use crate::chat::server::versions::Places;
 use crate::chat::{Author, CutReason, MessageState};
-use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::db::{StoreResult, now_millis, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 /// What was said in these places, oldest first, at most `history` messages.
@@ -25,7 +25,7 @@ pub(super) fn said_in(
          ORDER BY m.place DESC LIMIT ?4",
         within(3)
     ))?;
-    let limit = i64::try_from(history).unwrap_or(i64::MAX);
+    let limit = to_i64(history);
     let mut rows = past.query(params![conversation, places.end(), list_places(places)?, limit])?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {

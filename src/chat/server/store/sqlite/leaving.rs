@@ -7,8 +7,8 @@ use super::SqliteChatStore;
 use super::rows::{MESSAGE, read_message};
 use crate::chat::Message;
 use crate::chat::server::store::AllOfUser;
-use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 /// Messages that are deleted in one write, and pages of the index that are written anew: no other waits long.
@@ -24,7 +24,7 @@ impl AllOfUser for SqliteChatStore {
                 let mut ids = connection.prepare_cached(
                     "SELECT id FROM conversations WHERE user_id = ?1 AND id > ?2 AND hidden = 0 ORDER BY id LIMIT ?3",
                 )?;
-                let found = ids.query_map(params![user, after, to_sql(limit)], |row| row.get(0))?;
+                let found = ids.query_map(params![user, after, to_i64(limit)], |row| row.get(0))?;
                 Ok(found.collect::<Result<_, _>>()?)
             })
             .await
@@ -43,7 +43,7 @@ impl AllOfUser for SqliteChatStore {
                     "SELECT {MESSAGE} FROM messages m JOIN conversations c ON c.id = m.conversation_id
                      WHERE m.conversation_id = ?1 AND c.user_id = ?2 AND m.place > ?3 ORDER BY m.place LIMIT ?4"
                 ))?;
-                let mut rows = found.query(params![id, user, after, to_sql(limit)])?;
+                let mut rows = found.query(params![id, user, after, to_i64(limit)])?;
                 let mut messages = Vec::new();
                 while let Some(row) = rows.next()? {
                     messages.push((row.get(15)?, read_message(row)?));
@@ -60,7 +60,7 @@ impl AllOfUser for SqliteChatStore {
                     "SELECT {MESSAGE} FROM conversations c JOIN messages m ON m.conversation_id = c.id
                      WHERE c.user_id = ?1 AND c.hidden = 1 AND m.id > ?2 ORDER BY m.id LIMIT ?3"
                 ))?;
-                let mut rows = found.query(params![user, after, to_sql(limit)])?;
+                let mut rows = found.query(params![user, after, to_i64(limit)])?;
                 let mut messages = Vec::new();
                 while let Some(row) = rows.next()? {
                     messages.push(read_message(row)?);
@@ -126,8 +126,4 @@ impl SqliteChatStore {
             step = step.abs();
         }
     }
-}
-
-fn to_sql(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

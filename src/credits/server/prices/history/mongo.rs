@@ -7,8 +7,8 @@ use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 
 use super::{PriceKey, PriceStore, PriceTerms, SeenPrice, kind_name, read_terms, write_terms};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{Durability, Mongo, is_duplicate, run};
+use crate::platform::db::{StoreResult, to_i64};
 
 /// What is one price.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ impl PriceStore for MongoPriceStore {
     }
 
     async fn list(&self, most: usize) -> StoreResult<Vec<SeenPrice>> {
-        let (prices, limit) = (self.prices.clone(), i64::try_from(most).unwrap_or(i64::MAX));
+        let (prices, limit) = (self.prices.clone(), to_i64(most));
         let order = doc! { "firstSeen": -1, "_id": 1 };
         let found: Vec<StoredPrice> =
             run(async move { prices.find(doc! {}).sort(order).limit(limit).await?.try_collect().await }).await?;

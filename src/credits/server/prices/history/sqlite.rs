@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::params;
 
 use super::{PriceKey, PriceStore, PriceTerms, SeenPrice, kind_name, read_terms, write_terms};
-use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
+use crate::platform::db::{StoreResult, to_i64};
 
 /// [`PriceStore`] over the embedded database.
 pub struct SqlitePriceStore {
@@ -45,7 +45,7 @@ impl PriceStore for SqlitePriceStore {
                     "SELECT provider, model, kind, version, terms, first_seen, last_seen FROM known_prices
                      ORDER BY first_seen DESC, provider, model, kind, version LIMIT ?1",
                 )?;
-                let mut rows = found.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
+                let mut rows = found.query([to_i64(most)])?;
                 let mut prices = Vec::new();
                 while let Some(row) = rows.next()? {
                     let (kind, terms): (String, String) = (row.get(2)?, row.get(4)?);

@@ -6,8 +6,8 @@ use mongodb::bson::{Document, doc};
 use super::MongoCreditStore;
 use super::documents::{Account, Filed, between};
 use crate::credits::{LedgerEntry, Page};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::run;
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::OwnerId;
 
 impl MongoCreditStore {
@@ -70,7 +70,7 @@ impl MongoCreditStore {
             let ledger = self.ledger.clone();
             let older: Vec<Filed> = run(async move {
                 let entries = ledger.find(which).sort(doc! { "_id": -1 });
-                entries.limit(i64::try_from(missing).unwrap_or(i64::MAX)).await?.try_collect().await
+                entries.limit(to_i64(missing)).await?.try_collect().await
             })
             .await?;
             filed.extend(older);

@@ -13,14 +13,15 @@ use super::{MongoCreditStore, TRIES, busy};
 use crate::credits::server::lots::{AccountState, Expired, Lot, LotShare, Lots, Paid};
 use crate::credits::{EntryKind, Origin};
 use crate::platform::amount::{Amount, micros};
-use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{LotId, OwnerId};
+use crate::platform::time::HOUR;
 
 /// Accounts whose first lot a server remembers.
 const REMEMBERED: u64 = 50_000;
 /// When an account is looked at again whose counts could not be forgotten, in milliseconds.
-const AGAIN: i64 = 60 * 60 * 1000;
+const AGAIN: i64 = HOUR;
 
 /// [`Lot`], with ids as MongoDB has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,7 +222,7 @@ impl MongoCreditStore {
             which.insert("$or", vec![doc! { "nextExpiry": { "$gt": at } }, same]);
         }
         let accounts = self.accounts.clone_with_type::<Found>();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = to_i64(limit);
         let found: Vec<Found> = run(async move {
             let fields = doc! { "nextExpiry": 1 };
             let sort = doc! { "nextExpiry": 1, "_id": 1 };

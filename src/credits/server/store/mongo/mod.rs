@@ -53,7 +53,7 @@ use crate::credits::server::lots::AccountState;
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{LotId, OwnerId, UserId};
 
 /// How many entries gather in an account before they are moved to the ledger's own collection.
@@ -294,7 +294,7 @@ impl CreditStore for MongoCreditStore {
             let hold = doc! { "$or": is_stale, "kind": { "$in": kinds } };
             let stale = doc! { "busy": true, "open": { "$elemMatch": hold } };
             let holds = accounts.find(stale).projection(doc! { "open": 1 });
-            holds.limit(i64::try_from(limit).unwrap_or(i64::MAX)).await?.try_collect().await
+            holds.limit(to_i64(limit)).await?.try_collect().await
         })
         .await?;
         let mut stale: Vec<(i64, StaleHold)> = Vec::new();

@@ -12,7 +12,7 @@ use crate::credits::server::lots::LotShare;
 use crate::credits::server::store::reading::{AccountCheck, AccountEnd, BookedEntry, LedgerReader};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{from_bson, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::OwnerId;
 
 /// Filed entries that are read in one operation.
@@ -44,7 +44,7 @@ impl Filed {
 
 impl MongoCreditStore {
     async fn accounts_where(&self, which: Document, limit: usize) -> StoreResult<Vec<Account>> {
-        let (accounts, limit) = (self.accounts.clone(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (accounts, limit) = (self.accounts.clone(), to_i64(limit));
         run(async move { accounts.find(which).sort(doc! { "_id": 1 }).limit(limit).await?.try_collect().await }).await
     }
 
@@ -93,7 +93,7 @@ impl MongoCreditStore {
 #[async_trait]
 impl LedgerReader for MongoCreditStore {
     async fn accounts(&self, after: OwnerId, limit: usize) -> StoreResult<Vec<AccountEnd>> {
-        let (accounts, limit) = (self.accounts.clone_with_type::<End>(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (accounts, limit) = (self.accounts.clone_with_type::<End>(), to_i64(limit));
         let found: Vec<End> = run(async move {
             let ends = accounts.find(doc! { "_id": { "$gt": to_bson(after) } }).projection(doc! { "posted": 1 });
             ends.sort(doc! { "_id": 1 }).limit(limit).await?.try_collect().await
@@ -105,7 +105,7 @@ impl LedgerReader for MongoCreditStore {
     async fn entries(&self, owner: OwnerId, after: i64, limit: usize) -> StoreResult<Vec<BookedEntry>> {
         let Some(account) = self.find_account(owner).await? else { return Ok(Vec::new()) };
         let (ledger, range) = (self.ledger.clone(), between(account.owner, after + 1, account.cut_at.seq));
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let most = to_i64(limit);
         let filed: Vec<Filed> =
             run(async move { ledger.find(range).sort(doc! { "_id": 1 }).limit(most).await?.try_collect().await })
                 .await?;

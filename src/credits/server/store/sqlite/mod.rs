@@ -23,8 +23,8 @@ use crate::credits::server::budgets::BudgetPlan;
 use crate::credits::server::lots::AccountState;
 use crate::credits::{Balance, LedgerEntry, Page, ReleaseReason};
 use crate::platform::amount::Amount;
-use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
+use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{LotId, OwnerId, UserId};
 
 /// [`CreditStore`] over the embedded database.
@@ -164,7 +164,7 @@ impl CreditStore for SqliteCreditStore {
                 let mut due = connection.prepare_cached(
                     "SELECT owner_id FROM accounts WHERE next_expiry <= ?1 ORDER BY next_expiry LIMIT ?2",
                 )?;
-                let rows = due.query_map(params![now, to_sql(limit)], |row| row.get(0))?;
+                let rows = due.query_map(params![now, to_i64(limit)], |row| row.get(0))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await?;
@@ -197,7 +197,7 @@ impl CreditStore for SqliteCreditStore {
                      ORDER BY next_expiry, owner_id LIMIT ?5",
                 )?;
                 let rows = found
-                    .query_map(params![now, until, from, owner, to_sql(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    .query_map(params![now, until, from, owner, to_i64(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -244,7 +244,7 @@ impl CreditStore for SqliteCreditStore {
                      ORDER BY lease_until LIMIT ?2"
                 ))?;
                 let [chat, image] = WorkKind::ALL.map(WorkKind::as_str);
-                let mut rows = stale.query(params![now, to_sql(limit), chat, image, LONGEST_LEASE])?;
+                let mut rows = stale.query(params![now, to_i64(limit), chat, image, LONGEST_LEASE])?;
                 let mut holds = Vec::new();
                 while let Some(row) = rows.next()? {
                     match read_hold(row) {
@@ -287,7 +287,7 @@ impl CreditStore for SqliteCreditStore {
                 let mut entries = connection.prepare_cached(&format!(
                     "{ENTRY} WHERE l.owner_id = ?1 AND l.seq < ?2 ORDER BY l.seq DESC LIMIT ?3"
                 ))?;
-                let mut rows = entries.query(params![owner, before, to_sql(limit + 1)])?;
+                let mut rows = entries.query(params![owner, before, to_i64(limit + 1)])?;
                 let mut items = Vec::new();
                 let mut last = 0;
                 while let Some(row) = rows.next()? {
@@ -314,7 +314,7 @@ impl CreditStore for SqliteCreditStore {
                 let mut entries = connection.prepare_cached(&format!(
                     "{ENTRY} WHERE l.owner_id = ?1 AND l.request_id = ?2 ORDER BY l.seq DESC LIMIT ?3"
                 ))?;
-                let mut rows = entries.query(params![owner, request_id, to_sql(limit)])?;
+                let mut rows = entries.query(params![owner, request_id, to_i64(limit)])?;
                 let mut found = Vec::new();
                 while let Some(row) = rows.next()? {
                     found.push(read_entry(row)?);
@@ -355,8 +355,4 @@ impl CreditStore for SqliteCreditStore {
             })
             .await
     }
-}
-
-fn to_sql(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

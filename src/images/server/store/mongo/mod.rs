@@ -2,6 +2,7 @@
 
 mod documents;
 mod places;
+mod strays;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -15,7 +16,7 @@ use crate::credits::Page;
 use crate::images::{Image, ImageStatus};
 use crate::platform::amount::Amount;
 use crate::platform::db::mongo::{Durability, Mongo, containing, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::db::{StoreResult, now_millis, to_i64};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// [`ImageStore`] over MongoDB.
@@ -301,59 +302,19 @@ impl ImageStore for MongoImageStore {
     }
 
     async fn queue_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
-        for id in ids {
-            let images = self.durable.clone();
-            let now = now_millis();
-            // One that can be shown or runs does not fit, and then the insert is refused for its id.
-            let of = doc! { "_id": to_bson(id), "state": { "$nin": [
-                ImageStatus::Running.as_str(), ImageStatus::Complete.as_str(),
-            ] } };
-            let change = doc! {
-                "$set": { "cleanupAt": now, "cleanupTries": 0_i32 },
-                "$setOnInsert": { "state": DELETED, "createdAt": now },
-            };
-            match run(async move { images.update_one(of, change).upsert(true).await }).await {
-                Ok(_) => {}
-                Err(error) if is_duplicate(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.queue(ids).await
     }
 
     async fn strays(&self, now: i64, limit: usize) -> StoreResult<Vec<Stray>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Queued {
-            #[serde(rename = "_id")]
-            id: bson::Uuid,
-            cleanup_tries: u32,
-        }
-        let images = self.images.clone_with_type::<Queued>();
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let queued: Vec<Queued> = run(async move {
-            let due = images.find(doc! { "cleanupAt": { "$lte": now } }).sort(doc! { "cleanupAt": 1 });
-            due.projection(doc! { "cleanupTries": 1 }).limit(most).await?.try_collect().await
-        })
-        .await?;
-        Ok(queued.into_iter().map(|queued| Stray { id: from_bson(queued.id), tries: queued.cleanup_tries }).collect())
+        self.due_strays(now, limit).await
     }
 
     async fn forget_strays(&self, ids: Vec<ImageId>) -> StoreResult<()> {
-        let (images, ids) = (self.images.clone(), bson_ids(&ids));
-        run(async move {
-            images.delete_many(doc! { "_id": { "$in": &ids }, "state": DELETED }).await?;
-            let kept = doc! { "_id": { "$in": &ids }, "state": { "$ne": DELETED } };
-            images.update_many(kept, doc! { "$unset": { "cleanupAt": "" } }).await
-        })
-        .await?;
-        Ok(())
+        self.forget(ids).await
     }
 
     async fn postpone_stray(&self, id: ImageId, next_try: i64) -> StoreResult<()> {
-        let of = doc! { "_id": to_bson(id), "cleanupAt": { "$exists": true } };
-        let change = doc! { "$set": { "cleanupAt": next_try }, "$inc": { "cleanupTries": 1_i32 } };
-        self.change(of, change).await.map(drop)
+        self.postpone(id, next_try).await
     }
 
     async fn known(&self, ids: Vec<ImageId>) -> StoreResult<Vec<ImageId>> {
@@ -389,7 +350,7 @@ impl ImageStore for MongoImageStore {
     }
 
     async fn list_complete(&self, after: ImageId, limit: usize) -> StoreResult<Vec<ImageId>> {
-        let (images, limit) = (self.images.clone_with_type::<IdOnly>(), i64::try_from(limit).unwrap_or(i64::MAX));
+        let (images, limit) = (self.images.clone_with_type::<IdOnly>(), to_i64(limit));
         let later = doc! { "_id": { "$gt": to_bson(after) }, "state": ImageStatus::Complete.as_str() };
         let found: Vec<IdOnly> = run(async move {
             let ids = images.find(later).projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 });

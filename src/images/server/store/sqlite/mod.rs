@@ -14,7 +14,7 @@ use super::{Assignment, FinishedImage, Found, ImageCounts, ImageFilter, ImageSto
 use crate::credits::Page;
 use crate::images::Image;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
-use crate::platform::db::{StoreResult, now_millis};
+use crate::platform::db::{StoreResult, now_millis, to_i64};
 use crate::platform::ids::{ConversationId, ImageId, MessageId, RunId, UserId};
 
 /// [`ImageStore`] over the embedded database.
@@ -291,9 +291,7 @@ impl ImageStore for SqliteImageStore {
                     .prepare_cached(
                         "SELECT id, cleanup_tries FROM images WHERE cleanup_at <= ?1 ORDER BY cleanup_at LIMIT ?2",
                     )?
-                    .query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                        Ok(Stray { id: row.get(0)?, tries: row.get(1)? })
-                    })?
+                    .query_map(params![now, to_i64(limit)], |row| Ok(Stray { id: row.get(0)?, tries: row.get(1)? }))?
                     .collect::<Result<_, _>>()?;
                 Ok(strays)
             })

@@ -14,7 +14,7 @@ use super::{PaperStore, page_of};
 use crate::credits::Page;
 use crate::payments::server::papers::paper::{Buyer, NewPaper, Paper, PaperKind, PaperNumber};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{PaperId, UserId};
 
 /// How long one waits for a number while others take theirs.
@@ -91,7 +91,7 @@ impl MongoPaperStore {
 
     async fn read_all(&self, of: Document, sort: Document, limit: usize) -> StoreResult<Vec<Paper>> {
         let papers = self.papers.clone();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = to_i64(limit);
         let found: Vec<StoredPaper> =
             run(async move { papers.find(of).sort(sort).limit(limit).await?.try_collect().await }).await?;
         found.into_iter().map(StoredPaper::read).collect()

@@ -10,7 +10,7 @@ use super::SubscriptionStore;
 use crate::payments::server::store::Saved;
 use crate::payments::server::subscriptions::record::Subscription;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{SubscriptionId, UserId};
 
 /// A subscription: what is asked for by, beside the whole as JSON. What is not there is in no index.
@@ -159,8 +159,4 @@ impl SubscriptionStore for MongoSubscriptionStore {
         let missing = || StoreError::Corrupt("a plan is there twice".to_owned());
         self.provider_plan(stands_for).await?.ok_or_else(missing)
     }
-}
-
-fn to_i64(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -1,13 +1,13 @@
 //! Subscriptions in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, ffi, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::SubscriptionStore;
 use crate::payments::server::store::Saved;
 use crate::payments::server::subscriptions::record::Subscription;
-use crate::platform::db::sqlite::{Durability, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::sqlite::{Durability, Sqlite, is_duplicate};
+use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{SubscriptionId, UserId};
 
 /// [`SubscriptionStore`] over the embedded database.
@@ -31,11 +31,6 @@ fn read(row: &Row<'_>) -> StoreResult<Subscription> {
 
 fn unreadable(error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt(format!("a subscription: {error}"))
-}
-
-/// Whether a row has something that another has already.
-fn is_taken(error: &rusqlite::Error) -> bool {
-    matches!(error, rusqlite::Error::SqliteFailure(cause, _) if cause.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
 
 #[async_trait]
@@ -62,7 +57,7 @@ impl SubscriptionStore for SqliteSubscriptionStore {
                     ]);
                 match stored {
                     Ok(_) => Ok(true),
-                    Err(error) if is_taken(&error) => Ok(false),
+                    Err(error) if is_duplicate(&error) => Ok(false),
                     Err(error) => Err(error.into()),
                 }
             })
@@ -105,7 +100,7 @@ impl SubscriptionStore for SqliteSubscriptionStore {
                 match changed {
                     Ok(1) => Ok(Saved::Yes),
                     Ok(_) => Ok(Saved::Changed),
-                    Err(error) if is_taken(&error) => Ok(Saved::Taken),
+                    Err(error) if is_duplicate(&error) => Ok(Saved::Taken),
                     Err(error) => Err(error.into()),
                 }
             })
@@ -118,7 +113,7 @@ impl SubscriptionStore for SqliteSubscriptionStore {
                 let mut due = connection.prepare_cached(
                     "SELECT id FROM subscriptions WHERE look_at IS NOT NULL AND look_at <= ?1 AND id > ?2 ORDER BY id LIMIT ?3",
                 )?;
-                let rows = due.query_map(params![until, after, to_sql(limit)], |row| row.get(0))?;
+                let rows = due.query_map(params![until, after, to_i64(limit)], |row| row.get(0))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -130,7 +125,7 @@ impl SubscriptionStore for SqliteSubscriptionStore {
                 let mut found = connection.prepare_cached(
                     "SELECT version, body FROM subscriptions WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2",
                 )?;
-                let mut rows = found.query(params![user, to_sql(limit)])?;
+                let mut rows = found.query(params![user, to_i64(limit)])?;
                 let mut subscriptions = Vec::new();
                 while let Some(row) = rows.next()? {
                     subscriptions.push(read(row)?);
@@ -164,8 +159,4 @@ impl SubscriptionStore for SqliteSubscriptionStore {
             })
             .await
     }
-}
-
-fn to_sql(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

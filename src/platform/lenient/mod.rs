@@ -3,18 +3,19 @@
 //! It is read once, in one pass and without a tree. Only what that pass cannot read at all (a key twice, a number that no type
 //! holds, half a surrogate pair, what Python writes for no number, a control character in a text) is gone through value by value.
 
-use std::borrow::Cow;
+mod mend;
+mod surrogates;
+
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// So deep, what is read needs nothing any more.
-const DEEPEST: usize = 24;
+use self::mend::{as_json, mend};
+pub use self::surrogates::join_halves;
 
 /// What can be made of a value of any type. What is not told here is as if it were not there.
 pub trait Lenient: Default {
@@ -239,146 +240,6 @@ pub fn read<T: DeserializeOwned + Default>(json: &str) -> Result<T, serde_json::
         serde_json::from_value(mend(raw.get(), 0))
     });
     Ok(read?.0.0.unwrap_or_default())
-}
-
-/// `null` for `NaN` and the infinities, and escapes for control characters in texts.
-fn as_json(text: &str) -> Cow<'_, str> {
-    let mut json = String::new();
-    let (mut copied, mut at, mut is_text) = (0, 0, false);
-    let bytes = text.as_bytes();
-    while let Some(byte) = bytes.get(at) {
-        let rest = &text.as_bytes()[at..];
-        let (length, instead) = match byte {
-            b'\\' if is_text => (2, None),
-            b'"' => {
-                is_text = !is_text;
-                (1, None)
-            }
-            0..0x20 if is_text => (1, Some(format!("\\u{byte:04x}"))),
-            b'N' | b'I' | b'-' if !is_text => {
-                let word = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|word| rest.starts_with(word));
-                word.map_or((1, None), |word| (word.len(), Some("null".to_owned())))
-            }
-            _ => (1, None),
-        };
-        if let Some(instead) = instead {
-            json.push_str(&text[copied..at]);
-            json.push_str(&instead);
-            copied = at + length;
-        }
-        at += length;
-    }
-    if copied == 0 { Cow::Borrowed(text) } else { Cow::Owned(json + &text[copied..]) }
-}
-
-/// The same value, of which all can be read: the last of two fields of one name, `null` for numbers that nothing holds.
-fn mend(json: &str, depth: usize) -> Value {
-    let json = json.trim_start();
-    if depth > DEEPEST {
-        return Value::Null;
-    }
-    match json.as_bytes().first() {
-        Some(b'{') => {
-            let Ok(Fields(fields)) = serde_json::from_str(json) else { return Value::Null };
-            Value::Object(fields.into_iter().map(|(name, value)| (name, mend(value.get(), depth + 1))).collect())
-        }
-        Some(b'[') => {
-            let values: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
-            Value::Array(values.into_iter().map(|value| mend(value.get(), depth + 1)).collect())
-        }
-        Some(b'"') => serde_json::from_str::<Text>(json).map_or(Value::Null, |text| Value::String(text.0)),
-        _ => serde_json::from_str(json).unwrap_or_default(),
-    }
-}
-
-/// Half a surrogate pair stands so far above it, in a plane that is for private use, until [`join_halves`].
-const HALVES: u32 = 0x10_0000;
-
-/// Puts the two halves of surrogate pairs together, also where the second comes in another piece of text than the first: that is
-/// what `waiting` is for. What remains alone becomes U+FFFD.
-pub fn join_halves(text: &mut String, waiting: &mut Option<u32>) {
-    // The first byte of what stands for a half.
-    if waiting.is_none() && !text.as_bytes().contains(&0xf4) {
-        return;
-    }
-    let mut joined = String::with_capacity(text.len() + 4);
-    for c in text.chars() {
-        let half = u32::from(c).wrapping_sub(HALVES);
-        match (waiting.take(), half) {
-            (Some(high), 0xdc00..=0xdfff) => {
-                let pair = 0x1_0000 + ((high - 0xd800) << 10) + (half - 0xdc00);
-                joined.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));
-                continue;
-            }
-            (Some(_), _) => joined.push(char::REPLACEMENT_CHARACTER),
-            (None, _) => {}
-        }
-        match half {
-            0xd800..=0xdbff => *waiting = Some(half),
-            0xdc00..=0xdfff => joined.push(char::REPLACEMENT_CHARACTER),
-            _ => joined.push(c),
-        }
-    }
-    *text = joined;
-}
-
-/// A text that may have half a surrogate pair in it.
-struct Text(String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = Text;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
-                let (mut text, mut rest) = (String::new(), bytes);
-                // Half a pair is written as UTF-8 would, if it were a character: `ED A0 80` to `ED BF BF`.
-                while let Some(at) = rest.windows(3).position(|next| next[0] == 0xed && next[1] >= 0xa0) {
-                    text.push_str(&String::from_utf8_lossy(&rest[..at]));
-                    let half = 0xd000 | u32::from(rest[at + 1] & 0x3f) << 6 | u32::from(rest[at + 2] & 0x3f);
-                    text.push(char::from_u32(HALVES + half).unwrap_or(char::REPLACEMENT_CHARACTER));
-                    rest = &rest[at + 3..];
-                }
-                text.push_str(&String::from_utf8_lossy(rest));
-                Ok(Text(text))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_bytes(Bytes)
-    }
-}
-
-/// The fields of an object, in their order.
-struct Fields<'de>(Vec<(String, &'de RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = object.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
 }
 
 #[cfg(test)]
