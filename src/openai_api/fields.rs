@@ -12,6 +12,7 @@ use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::chat::server::image_text::RawText;
+use crate::chat::server::providers::CacheControl;
 
 /// A whole number. `12.0` is one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +153,9 @@ pub struct PartFields<'a> {
     pub content: Option<Content<'a>>,
     #[schema(ignore)]
     pub is_error: Option<bool>,
+    /// All up to this part is to be cached by who answers, if that keeps a cache by request.
+    #[schema(value_type = Option<Object>)]
+    pub cache_control: Option<CacheControl>,
     /// Of what a model thought.
     #[schema(ignore)]
     pub thinking: Option<String>,

@@ -2,8 +2,9 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{Role, Sampling, Turn};
+use super::providers::{CacheControl, Role, Sampling, Turn};
 use super::tokens::TokenCount;
+use crate::credits::server::prices::CacheWrites;
 
 /// What a turn takes besides its text.
 pub(super) const TURN: u64 = 8;
@@ -17,17 +18,21 @@ pub(super) struct Counted {
     pub text: u64,
     pub images: u64,
     pub turns: u64,
+    /// What it asks a provider to cache.
+    pub writes: CacheWrites,
 }
 
 impl Counted {
     pub(super) fn of(turns: &[Turn]) -> Self {
         let text = turns.iter().map(text_tokens).sum();
         let images = turns.iter().map(image_tokens).sum();
-        Self { text, images, turns: turns.len() as u64 }
+        let writes = turns.iter().flat_map(Turn::cache_controls).map(CacheControl::writes).max().unwrap_or_default();
+        Self { text, images, turns: turns.len() as u64, writes }
     }
 
     /// With the tools and the form that an answer may have.
     pub(super) fn with(mut self, sampling: &Sampling) -> Self {
+        self.writes = sampling.cache_controls().map(CacheControl::writes).fold(self.writes, CacheWrites::max);
         self.text += sampling.texts().map(TokenCount::of).sum::<u64>() + TURN * sampling.toolbox.tools.len() as u64;
         self
     }

@@ -74,6 +74,8 @@ impl AnswerKey {
             // Requests with tools are never answered from here.
             toolbox: _,
             format,
+            // It says nothing to a model.
+            cache: _,
             passed_on,
             names: _,
         } = sampling;

@@ -117,7 +117,7 @@ impl Item<'_> {
                 let Some(id) = self.call_id.filter(|id| !id.is_empty()) else {
                     return Err(AppError::invalid(field, "Say in call_id which call it is the output of."));
                 };
-                let (text, urls) = read_content(&format!("{field}.output"), self.output.unwrap_or_default())?;
+                let (text, urls, _) = read_content(&format!("{field}.output"), self.output.unwrap_or_default())?;
                 let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
                 return Ok(Some((Turn::result(id, text, false), shown)));
             }
@@ -132,7 +132,7 @@ impl Item<'_> {
                 return Err(AppError::invalid(format!("{field}.role"), problem));
             }
         };
-        let (text, urls) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
+        let (text, urls, _) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         Ok(Some((Turn::new(role, text), shown)))
     }

@@ -94,7 +94,7 @@ struct ToolFunction<'a> {
 
 impl<'a> BodyTool<'a> {
     fn of(tool: &'a Tool) -> Self {
-        let Tool { name, description, schema, strict } = tool;
+        let Tool { name, description, schema, strict, .. } = tool;
         let (description, parameters, strict) = (description.as_deref(), schema.as_deref(), *strict);
         Self { kind: "function", function: ToolFunction { name, description, parameters, strict } }
     }
