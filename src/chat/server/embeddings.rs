@@ -168,7 +168,7 @@ impl Chat {
             Ok(embedded) => {
                 route.answered();
                 if let Some(input) = embedded.tokens {
-                    attempt.said(Tokens { input, output: 0 });
+                    attempt.said(Tokens { input, ..Tokens::default() });
                 }
                 Outcome::Ok
             }

@@ -115,7 +115,7 @@ impl Sampling {
     /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
     #[must_use]
     pub fn is_special(&self) -> bool {
-        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty()
+        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty() || self.cache.is_some()
     }
 }
 

@@ -106,7 +106,8 @@ struct Draft<'a> {
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
-    if work.turns.iter().any(|turn| !turn.images.is_empty()) || work.sampling.is_special() {
+    let is_special = |turn: &Turn| !turn.images.is_empty() || turn.cache_controls().next().is_some();
+    if work.turns.iter().any(is_special) || work.sampling.is_special() {
         route.mark_special();
     }
     let chat = chat.clone();

@@ -109,8 +109,12 @@ impl Credit {
 }
 
 impl From<Price> for ListPrice {
-    fn from(Price { input, output }: Price) -> Self {
-        Self { rates: ListRates::of(input, output), tiers: Vec::new() }
+    fn from(Price { input, output, cached_input, cache_write, cache_write_1h }: Price) -> Self {
+        // Nothing is sold for nothing.
+        let [cached_input, cache_write, cache_write_1h] =
+            [cached_input, cache_write, cache_write_1h].map(|rate| rate.filter(|rate| *rate > 0));
+        let rates = ListRates { cached_input, cache_write, cache_write_1h, ..ListRates::of(input, output) };
+        Self { rates, tiers: Vec::new() }
     }
 }
 
