@@ -330,14 +330,14 @@ impl RequestMessage<'_> {
             let problem = format!("Names can have up to {MAX_NAME_CHARS} characters.");
             return Err(AppError::invalid(field("name"), problem));
         }
-        let (mut content, urls, cache) = read_content(&field("content"), self.content.unwrap_or_default())?;
-        if content.is_empty() {
-            content = self.refusal.unwrap_or_default();
+        let (mut said, urls) = read_content(&field("content"), self.content.unwrap_or_default())?;
+        if said.content.is_empty() {
+            said.content = self.refusal.unwrap_or_default();
         }
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         let name = name.filter(|_| role != Role::Tool);
         let thoughts = read_thoughts(self.reasoning_details.as_ref().filter(|_| role == Role::Assistant));
-        Ok((Turn { name, calls, thoughts, result, cache, ..Turn::new(role, content) }, shown))
+        Ok((Turn { role, name, calls, thoughts, result, ..said }, shown))
     }
 }
 
@@ -352,22 +352,24 @@ fn read_thoughts(details: Option<&Value>) -> Vec<Thought> {
     sealed.collect()
 }
 
-/// The text, the URLs of the images, and up to where it is to be cached.
-type Said<'a> = (String, Vec<RawText<'a>>, Vec<CacheMark>);
-
-pub(super) fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<Said<'a>> {
-    let (mut text, mut urls, mut cache) = (String::new(), Vec::new(), Vec::new());
+/// What is said, as a turn of nobody yet, and the URLs of its images.
+pub(super) fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(Turn, Vec<RawText<'a>>)> {
+    let (mut said, mut urls) = (Turn::new(Role::User, ""), Vec::new());
     for Part(part) in parts {
-        let control = part.cache_control;
+        let (control, detail) = (part.cache_control, part.detail);
         match (part.kind.as_str(), part.image_url) {
-            ("text" | "input_text" | "output_text", _) => text.push_str(&part.text.unwrap_or_default()),
-            ("refusal", _) => text.push_str(&part.refusal.unwrap_or_default()),
-            ("image_url" | "input_image", Some(image)) => urls.push(image.url),
+            ("text" | "input_text" | "output_text", _) => said.content.push_str(&part.text.unwrap_or_default()),
+            ("refusal", _) => said.content.push_str(&part.refusal.unwrap_or_default()),
+            ("image_url" | "input_image", Some(image)) => {
+                urls.push(image.url);
+                said.details.push(image.detail.or(detail));
+            }
             (kind, _) => return Err(AppError::invalid(field, format!("Parts of type {kind:?} are not read here."))),
         }
-        cache.extend(control.map(|control| CacheMark { text: text.len(), images: urls.len(), calls: 0, control }));
+        let (text, images) = (said.content.len(), urls.len());
+        said.cache.extend(control.map(|control| CacheMark { text, images, calls: 0, control }));
     }
-    Ok((text, urls, cache))
+    Ok((said, urls))
 }
 
 #[cfg(test)]

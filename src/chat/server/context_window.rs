@@ -2,7 +2,7 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{CacheControl, Role, Sampling, Turn};
+use super::providers::{CacheControl, ImageDetail, Role, Sampling, Turn};
 use super::tokens::TokenCount;
 use crate::credits::server::prices::CacheWrites;
 
@@ -10,6 +10,8 @@ use crate::credits::server::prices::CacheWrites;
 pub(super) const TURN: u64 = 8;
 /// What an image takes, about.
 pub(super) const IMAGE: u64 = 800;
+/// The same for one that is looked at as large as it was sent: `OpenAI` takes up to 10,000 patches of it.
+const ORIGINAL_IMAGE: u64 = 5000;
 
 /// What a context comes to, about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,7 +67,8 @@ fn text_tokens(turn: &Turn) -> u64 {
 }
 
 fn image_tokens(turn: &Turn) -> u64 {
-    turn.images.len() as u64 * IMAGE
+    let tokens = |(_, detail)| if detail == Some(ImageDetail::Original) { ORIGINAL_IMAGE } else { IMAGE };
+    turn.shown().map(tokens).sum()
 }
 
 fn estimate(turn: &Turn) -> u64 {

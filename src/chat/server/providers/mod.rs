@@ -29,7 +29,7 @@ pub use self::embedding::{Embedded, EmbeddingInput, EmbeddingRequest};
 pub use self::http::build_client;
 pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
 pub use self::tools::{AnswerFormat, Tool, ToolChoice, Toolbox};
-pub use self::turns::{Role, Seal, Thought, ToolCall, ToolResult, Turn};
+pub use self::turns::{ImageDetail, Role, Seal, Thought, ToolCall, ToolResult, Turn};
 use crate::chat::Usage;
 pub use crate::generation::ProviderError;
 use crate::generation::{Guarded, Provider, ProviderRow};

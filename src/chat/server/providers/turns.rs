@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 
 use super::super::attachments::Image;
 use super::caching::{CacheControl, CacheMark};
@@ -28,6 +29,8 @@ pub struct Turn {
     pub content: String,
     /// Only for who sees: [`ChatProvider::sees_images`](super::ChatProvider::sees_images).
     pub images: Vec<Image>,
+    /// How closely each of them is to be looked at, as far as that was said.
+    pub details: Vec<Option<ImageDetail>>,
     /// Tools that the assistant calls, after what it says.
     pub calls: Vec<ToolCall>,
     /// What it thought before that, for the kind of provider that it is of.
@@ -36,6 +39,17 @@ pub struct Turn {
     pub result: Option<ToolResult>,
     /// Up to where it is to be cached, in order.
     pub cache: Vec<CacheMark>,
+}
+
+/// How closely a model looks at an image: `OpenAI`'s `detail`. Others look as they always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageDetail {
+    Auto,
+    Low,
+    High,
+    /// As large as it was sent.
+    Original,
 }
 
 /// Which call a turn is the result of. One turn for each call, in a row after the assistant's.
@@ -112,6 +126,7 @@ impl Turn {
             name: None,
             content: content.into(),
             images: Vec::new(),
+            details: Vec::new(),
             calls: Vec::new(),
             thoughts: Vec::new(),
             result: None,
@@ -158,6 +173,12 @@ impl Turn {
         let calls = self.calls.iter().flat_map(|call| [call.name.as_str(), call.arguments.as_str()]);
         let thoughts = self.thoughts.iter().filter(|thought| thought.seal.is_some());
         calls.chain(thoughts.map(|thought| thought.text.as_str()))
+    }
+
+    /// Its images, and how closely each is to be looked at.
+    pub fn shown(&self) -> impl Iterator<Item = (&Image, Option<ImageDetail>)> {
+        let details = self.details.iter().copied().chain(std::iter::repeat(None));
+        self.images.iter().zip(details)
     }
 
     /// What it asks a provider to cache.
