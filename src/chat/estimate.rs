@@ -45,6 +45,12 @@ pub struct RateInfo {
     pub input: Amount,
     /// Of what the provider still knows.
     pub cached_input: Amount,
+    /// Of what it is asked to write to its cache, for five minutes.
+    #[serde(default)]
+    pub cache_write: Amount,
+    /// The same for an hour; without it, that cannot be asked for.
+    #[serde(default, rename = "cacheWrite1h", skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<Amount>,
     pub output: Amount,
     /// Of what the model thinks.
     pub reasoning: Amount,

@@ -14,6 +14,12 @@ pub struct Usage {
     /// Of the input, those that the provider still knew.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cached_input_tokens: Option<u32>,
+    /// Of the rest of the input, those that the provider has put into its cache, as it was asked to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cache_write_tokens: Option<u32>,
+    /// Of those, the ones that it keeps for an hour.
+    #[serde(rename = "cacheWrite1hTokens", skip_serializing_if = "Option::is_none", default)]
+    pub cache_write_1h_tokens: Option<u32>,
     /// Of the output, those that the model thought.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reasoning_tokens: Option<u32>,
@@ -26,7 +32,15 @@ impl Usage {
     /// As a provider says it.
     #[must_use]
     pub const fn of(input_tokens: u32, output_tokens: u32) -> Self {
-        Self { input_tokens, output_tokens, cached_input_tokens: None, reasoning_tokens: None, estimated: false }
+        Self {
+            input_tokens,
+            output_tokens,
+            cached_input_tokens: None,
+            cache_write_tokens: None,
+            cache_write_1h_tokens: None,
+            reasoning_tokens: None,
+            estimated: false,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::credits::server::store::WorkKind;
 use crate::platform::db::now_millis;
 use crate::platform::ids::AttemptId;
 use crate::platform::trace::StepKind;
+pub use crate::usage::server::prices::Tokens;
 use crate::usage::server::prices::PriceTable;
 use crate::usage::{Attempt, Outcome};
 
@@ -17,13 +18,6 @@ use crate::usage::{Attempt, Outcome};
 const BYTES_PER_TOKEN: usize = 4;
 /// An image is about so many tokens: between the 258 of a small one for Gemini and some 1,500 of a large one for `OpenAI`.
 const TOKENS_PER_IMAGE: usize = 1000;
-
-/// What a provider says that it has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tokens {
-    pub input: u32,
-    pub output: u32,
-}
 
 /// How much text there was, for an estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,19 +97,19 @@ impl PendingAttempt {
         prices: &PriceTable,
     ) -> Used {
         if self.is_refused {
-            return Used { tokens: Tokens { input: 0, output: 0 }, is_estimated: false, cost_micros: Some(0) };
+            return Used { tokens: Tokens::default(), is_estimated: false, cost_micros: Some(0) };
         }
         let input = tokens(sizes.input_bytes + sizes.input_images * TOKENS_PER_IMAGE * BYTES_PER_TOKEN);
         let output = tokens(sizes.output_bytes);
         let (tokens, is_estimated) = match self.said {
             Some(said) if outcome == Outcome::Ok || said.output >= output => (said, false),
             Some(said) => (Tokens { output, ..said }, true),
-            None => (Tokens { input, output }, true),
+            None => (Tokens { input, output, ..Tokens::default() }, true),
         };
         let cost_micros = if is_free {
             Some(0)
         } else {
-            prices.find(model, self.at).map(|price| price.cost(tokens.input, tokens.output))
+            prices.find(model, self.at).map(|price| price.cost(tokens))
         };
         Used { tokens, is_estimated, cost_micros }
     }
@@ -129,7 +123,7 @@ impl PendingAttempt {
             Outcome::Timeout | Outcome::Stopped | Outcome::Malformed | Outcome::Cut => None,
             _ => Some(0),
         };
-        Used { tokens: Tokens { input: 0, output: 0 }, is_estimated: false, cost_micros }
+        Used { tokens: Tokens::default(), is_estimated: false, cost_micros }
     }
 
     fn end(&self, work: &Reserved, provider: &'static str, model: String, used: &Used, outcome: Outcome) -> Attempt {
@@ -232,10 +226,10 @@ mod tests {
         let mut attempt = PendingAttempt::begin();
         let silent = end(&attempt, Outcome::Ok);
         assert_eq!((tokens_of(&silent), silent.cost_micros), ((100, 11, true), Some(210)));
-        attempt.said(Tokens { input: 90, output: 5 });
+        attempt.said(Tokens { input: 90, output: 5, ..Tokens::default() });
         assert_eq!(tokens_of(&end(&attempt, Outcome::Ok)), (90, 5, false));
         assert_eq!(tokens_of(&end(&attempt, Outcome::Stopped)), (90, 11, true), "it has written more since");
-        attempt.said(Tokens { input: 90, output: 30 });
+        attempt.said(Tokens { input: 90, output: 30, ..Tokens::default() });
         assert_eq!(tokens_of(&end(&attempt, Outcome::Blocked)), (90, 30, false));
     }
 

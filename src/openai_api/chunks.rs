@@ -252,14 +252,18 @@ fn message_of(text: &str, calls: &[ToolCall]) -> Value {
 
 /// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage.unwrap_or_default();
+    let Usage { input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, .. } =
+        usage.unwrap_or_default();
     let mut told = json!({
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,
         "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),
     });
-    if let Some(cached) = cached_input_tokens {
-        told["prompt_tokens_details"] = json!({ "cached_tokens": cached });
+    if cached_input_tokens.is_some() || cache_write_tokens.is_some() {
+        told["prompt_tokens_details"] = json!({ "cached_tokens": cached_input_tokens.unwrap_or(0) });
+    }
+    if let Some(written) = cache_write_tokens {
+        told["prompt_tokens_details"]["cache_write_tokens"] = written.into();
     }
     if let Some(thought) = reasoning_tokens {
         told["completion_tokens_details"] = json!({ "reasoning_tokens": thought });

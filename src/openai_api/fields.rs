@@ -12,6 +12,7 @@ use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::chat::server::image_text::RawText;
+use crate::chat::server::providers::{CacheControl, ImageDetail};
 
 /// A whole number. `12.0` is one too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +134,9 @@ pub struct PartFields<'a> {
     #[serde(borrow)]
     #[schema(inline, required = false, nullable = false)]
     pub image_url: Option<ImageUrl<'a>>,
+    /// Of an `input_image` of Responses.
+    #[schema(ignore)]
+    pub detail: Option<ImageDetail>,
     /// Of an image in a block of Anthropic's.
     #[serde(borrow)]
     #[schema(ignore)]
@@ -152,6 +156,9 @@ pub struct PartFields<'a> {
     pub content: Option<Content<'a>>,
     #[schema(ignore)]
     pub is_error: Option<bool>,
+    /// All up to this part is to be cached by who answers, if that keeps a cache by request.
+    #[schema(value_type = Option<Object>)]
+    pub cache_control: Option<CacheControl>,
     /// Of what a model thought.
     #[schema(ignore)]
     pub thinking: Option<String>,
@@ -206,6 +213,9 @@ pub struct ImageUrl<'a> {
     /// A `data:` URL of an image.
     #[schema(value_type = String)]
     pub url: RawText<'a>,
+    /// `auto`, `low`, `high` or `original`: how closely it is looked at, where the model knows that.
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<ImageDetail>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
@@ -214,6 +224,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
         struct Fields<'a> {
             #[serde(borrow)]
             url: RawText<'a>,
+            detail: Option<ImageDetail>,
         }
         struct Address;
         impl<'de> Visitor<'de> for Address {
@@ -224,16 +235,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for ImageUrl<'a> {
             }
 
             fn visit_borrowed_str<E>(self, url: &'de str) -> Result<ImageUrl<'de>, E> {
-                Ok(ImageUrl { url: RawText(Cow::Borrowed(url)) })
+                Ok(ImageUrl { url: RawText(Cow::Borrowed(url)), detail: None })
             }
 
             fn visit_str<E>(self, url: &str) -> Result<ImageUrl<'de>, E> {
-                Ok(ImageUrl { url: RawText(Cow::Owned(url.to_owned())) })
+                Ok(ImageUrl { url: RawText(Cow::Owned(url.to_owned())), detail: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<ImageUrl<'de>, A::Error> {
-                let Fields { url } = Fields::deserialize(MapAccessDeserializer::new(object))?;
-                Ok(ImageUrl { url })
+                let Fields { url, detail } = Fields::deserialize(MapAccessDeserializer::new(object))?;
+                Ok(ImageUrl { url, detail })
             }
         }
         deserializer.deserialize_any(Address)

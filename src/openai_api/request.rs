@@ -20,7 +20,9 @@ use super::tools::{ChatCall, ChatTool, chat_toolbox};
 use crate::chat::server::Chat;
 use crate::chat::server::attachments;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{FieldNames, Role, Sampling, Seal, Thought, ToolResult, Turn};
+use crate::chat::server::providers::{
+    CacheControl, CacheMark, FieldNames, Role, Sampling, Seal, Thought, ToolResult, Turn,
+};
 use crate::chat::server::quote::ContextLimit;
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -73,6 +75,9 @@ pub struct CompletionRequest<'a> {
     logit_bias: Option<Value>,
     reasoning_effort: Option<String>,
     verbosity: Option<String>,
+    /// No field of `OpenAI`'s: all of it is to be cached by who answers, if that keeps a cache by request.
+    #[schema(value_type = Option<Object>)]
+    cache_control: Option<CacheControl>,
     /// No field of `OpenAI`'s: it must not cost more credits than this.
     max_credits: Option<Amount>,
     // What is not done here: only values that ask for nothing are taken.
@@ -186,6 +191,7 @@ impl CompletionRequest<'_> {
             stop: read_stops("stop", self.stop.unwrap_or_default().0)?,
             toolbox: Arc::new(toolbox),
             format: read_format("response_format", self.response_format.as_deref())?,
+            cache: self.cache_control,
             passed_on: passed_on(self.logit_bias, self.reasoning_effort, self.verbosity)?,
             names: FieldNames::default(),
         };
@@ -317,21 +323,21 @@ impl RequestMessage<'_> {
             None if role == Role::Tool => {
                 return Err(AppError::invalid(field("tool_call_id"), "Say which call it is the result of."));
             }
-            result => result.map(|call_id| ToolResult { call_id, is_error: false }),
+            result => result.map(|call_id| ToolResult { call_id, is_error: false, cache: None }),
         };
         let name = self.name.filter(|name| !name.is_empty());
         if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
             let problem = format!("Names can have up to {MAX_NAME_CHARS} characters.");
             return Err(AppError::invalid(field("name"), problem));
         }
-        let (mut content, urls) = read_content(&field("content"), self.content.unwrap_or_default())?;
-        if content.is_empty() {
-            content = self.refusal.unwrap_or_default();
+        let (mut said, urls) = read_content(&field("content"), self.content.unwrap_or_default())?;
+        if said.content.is_empty() {
+            said.content = self.refusal.unwrap_or_default();
         }
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         let name = name.filter(|_| role != Role::Tool);
         let thoughts = read_thoughts(self.reasoning_details.as_ref().filter(|_| role == Role::Assistant));
-        Ok((Turn { name, calls, thoughts, result, ..Turn::new(role, content) }, shown))
+        Ok((Turn { role, name, calls, thoughts, result, ..said }, shown))
     }
 }
 
@@ -346,18 +352,24 @@ fn read_thoughts(details: Option<&Value>) -> Vec<Thought> {
     sealed.collect()
 }
 
-/// The text, and the URLs of the images.
-pub(super) fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(String, Vec<RawText<'a>>)> {
-    let (mut text, mut urls) = (String::new(), Vec::new());
+/// What is said, as a turn of nobody yet, and the URLs of its images.
+pub(super) fn read_content<'a>(field: &str, Content(parts): Content<'a>) -> AppResult<(Turn, Vec<RawText<'a>>)> {
+    let (mut said, mut urls) = (Turn::new(Role::User, ""), Vec::new());
     for Part(part) in parts {
+        let (control, detail) = (part.cache_control, part.detail);
         match (part.kind.as_str(), part.image_url) {
-            ("text" | "input_text" | "output_text", _) => text.push_str(&part.text.unwrap_or_default()),
-            ("refusal", _) => text.push_str(&part.refusal.unwrap_or_default()),
-            ("image_url" | "input_image", Some(image)) => urls.push(image.url),
+            ("text" | "input_text" | "output_text", _) => said.content.push_str(&part.text.unwrap_or_default()),
+            ("refusal", _) => said.content.push_str(&part.refusal.unwrap_or_default()),
+            ("image_url" | "input_image", Some(image)) => {
+                urls.push(image.url);
+                said.details.push(image.detail.or(detail));
+            }
             (kind, _) => return Err(AppError::invalid(field, format!("Parts of type {kind:?} are not read here."))),
         }
+        let (text, images) = (said.content.len(), urls.len());
+        said.cache.extend(control.map(|control| CacheMark { text, images, calls: 0, control }));
     }
-    Ok((text, urls))
+    Ok((said, urls))
 }
 
 #[cfg(test)]

@@ -164,6 +164,10 @@ struct CompletionUsage {
 struct CachedTokens {
     #[serde(rename = "cached_tokens")]
     cached: u32,
+    /// No field of `OpenAI`'s: those that the provider has put into its cache, as it was asked to.
+    #[serde(rename = "cache_write_tokens")]
+    #[schema(required = false, nullable = false)]
+    written: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]

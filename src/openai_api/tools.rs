@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::options::is_name;
 use crate::chat::ToolCall;
-use crate::chat::server::providers::{Tool, ToolChoice, Toolbox};
+use crate::chat::server::providers::{CacheControl, Tool, ToolChoice, Toolbox};
 use crate::platform::error::{AppError, AppResult};
 
 /// A tool of chat completions.
@@ -16,6 +16,8 @@ pub(super) struct ChatTool {
     #[serde(rename = "type", default)]
     kind: String,
     function: Option<FunctionFields>,
+    /// No field of `OpenAI`'s.
+    cache_control: Option<CacheControl>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +66,7 @@ impl ResponseTool {
             name: name.unwrap_or_default(),
             description: (!told.is_empty()).then(|| told.join("\n\n")),
             schema: RawValue::from_string(TEXT_SCHEMA.to_owned()).ok(),
-            strict: None,
+            ..Tool::default()
         }
     }
 }
@@ -96,6 +98,7 @@ pub(super) struct MessageTool {
     description: Option<String>,
     input_schema: Option<Box<RawValue>>,
     strict: Option<bool>,
+    cache_control: Option<CacheControl>,
 }
 
 /// A call that an assistant made before, in chat completions.
@@ -136,14 +139,15 @@ pub(super) fn chat_toolbox(
     parallel: Option<bool>,
 ) -> AppResult<Toolbox> {
     let mut read = Vec::new();
-    for (number, ChatTool { kind, function }) in tools.unwrap_or_default().into_iter().enumerate() {
+    for (number, ChatTool { kind, function, cache_control: cache }) in tools.unwrap_or_default().into_iter().enumerate()
+    {
         let field = format!("tools[{number}]");
         let Some(FunctionFields { name, description, parameters, strict }) =
             function.filter(|_| kind.is_empty() || kind == "function")
         else {
             return Err(AppError::invalid(field, format!("Tools of type {kind:?} are not called here: function.")));
         };
-        read.push((field, Tool { name, description, schema: parameters, strict }));
+        read.push((field, Tool { name, description, schema: parameters, strict, cache }));
     }
     toolbox(read, choose(choice, openai_choice)?, parallel)
 }
@@ -160,7 +164,8 @@ pub(super) fn response_toolbox(
             read.push((field, tool.of_text()));
         } else if tool.kind == "function" {
             let ResponseTool { name, description, parameters, strict, .. } = tool;
-            read.push((field, Tool { name: name.unwrap_or_default(), description, schema: parameters, strict }));
+            let name = name.unwrap_or_default();
+            read.push((field, Tool { name, description, schema: parameters, strict, cache: None }));
         }
     }
     toolbox(read, choose(choice, openai_choice)?, parallel)
@@ -169,12 +174,12 @@ pub(super) fn response_toolbox(
 pub(super) fn message_toolbox(tools: Option<Vec<MessageTool>>, choice: Option<&Value>) -> AppResult<Toolbox> {
     let mut read = Vec::new();
     for (number, tool) in tools.unwrap_or_default().into_iter().enumerate() {
-        let MessageTool { kind, name, description, input_schema, strict } = tool;
+        let MessageTool { kind, name, description, input_schema, strict, cache_control: cache } = tool;
         let field = format!("tools[{number}]");
         if let Some(kind) = kind.filter(|kind| kind != "custom") {
             return Err(AppError::invalid(field, format!("Tools of type {kind:?} are not run here: leave it out.")));
         }
-        read.push((field, Tool { name, description, schema: input_schema, strict }));
+        read.push((field, Tool { name, description, schema: input_schema, strict, cache }));
     }
     let parallel = choice.and_then(|choice| choice["disable_parallel_tool_use"].as_bool()).map(|no| !no);
     toolbox(read, choose(choice, anthropic_choice)?, parallel)
@@ -253,7 +258,7 @@ fn toolbox(read: Vec<(String, Tool)>, (allowed, choice): Chosen, parallel: Optio
 
 /// The tools as a response repeats them.
 pub(super) fn told_tools(toolbox: &Toolbox, custom: &[String]) -> Vec<Value> {
-    let told = toolbox.tools.iter().map(|Tool { name, description, schema, strict }| {
+    let told = toolbox.tools.iter().map(|Tool { name, description, schema, strict, .. }| {
         if custom.contains(name) {
             return json!({ "type": "custom", "name": name, "description": description, "format": { "type": "text" } });
         }
@@ -301,7 +306,7 @@ mod tests {
             messages(json!([message]), json!({ "type": "tool", "name": "look" })),
         ] {
             let toolbox = toolbox.unwrap();
-            let [Tool { name, description, schema: read, strict }] = toolbox.tools.as_slice() else { panic!() };
+            let [Tool { name, description, schema: read, strict, .. }] = toolbox.tools.as_slice() else { panic!() };
             assert_eq!((name.as_str(), description.as_deref(), *strict), ("look", Some("d"), Some(true)));
             assert_eq!(read.as_ref().unwrap().get(), schema.to_string());
             assert_eq!(toolbox.choice, named);

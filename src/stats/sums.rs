@@ -13,7 +13,7 @@ use crate::platform::ids::{AttemptId, WorkId};
 use crate::platform::money::share;
 use crate::platform::time::MINUTE;
 use crate::platform::work_kind::WorkKind;
-use crate::usage::server::prices::PriceTable;
+use crate::usage::server::prices::{PriceTable, Tokens};
 use crate::usage::{Attempt, Outcome};
 
 /// A quarter of an hour, in milliseconds: the offsets of all time zones are whole numbers of it.
@@ -368,7 +368,8 @@ pub fn fold_replies(replies: &[RawReply], prices: &PriceTable) -> Buckets {
         let (sums, _) = buckets.entry(bucket_of(reply.at)).or_default();
         sums.cached += 1;
         let price = prices.find(&reply.model, reply.at);
-        sums.saved_micros += price.map_or(0, |price| price.cost(reply.input_tokens, reply.output_tokens));
+        let used = Tokens { input: reply.input_tokens, output: reply.output_tokens, ..Tokens::default() };
+        sums.saved_micros += price.map_or(0, |price| price.cost(used));
     }
     buckets
 }

@@ -465,3 +465,23 @@ async fn what_is_not_of_the_right_type_is_named() {
     }
     assert_eq!((app.upstream.calls(), user.ledger_kinds().await), (0, vec!["grant".to_owned()]));
 }
+
+#[tokio::test]
+async fn why_a_provider_refuses_is_told_whether_the_reply_streams_or_not() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let ask = async |message: &str| user.post("/api/chat").json(&json!({"message": message})).send().await.unwrap();
+    let limited = ask("#status=429").await;
+    assert_eq!((limited.status().as_u16(), limited.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    let limited: Value = limited.json().await.unwrap();
+    assert_eq!((&limited["code"], &limited["retryAfterSecs"]), (&json!("rate_limited"), &json!(7)), "{limited}");
+    let (_, told) = user.chat_stream(&json!({"message": "#status=429 again"})).await.next_named("error").await;
+    assert_eq!((&told["code"], &told["retryAfterSecs"]), (&json!("rate_limited"), &json!(7)), "{told}");
+    let refused = ask("#status=400").await;
+    assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (400, false));
+    let refused: Value = refused.json().await.unwrap();
+    assert!(refused["error"].as_str().unwrap().contains("refused on purpose"), "{refused}");
+    assert!(refused.get("retryAfterSecs").is_none(), "{refused}");
+    assert_eq!(user.credits().await["available"], 10);
+    app.assert_books_balance().await;
+}

@@ -116,6 +116,7 @@ mod paypal_reports;
 mod paypal_subscriptions;
 mod prices;
 mod program;
+mod prompt_caching;
 mod providers;
 mod proxies;
 mod proxy;

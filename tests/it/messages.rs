@@ -32,6 +32,7 @@ async fn a_message_is_whole() {
     assert!(message["id"].as_str().unwrap().starts_with("msg_"), "{message}");
     let usage = json!({
         "input_tokens": 11, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 3,
+        "cache_creation": { "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0 },
         "output_tokens_details": { "thinking_tokens": 0 },
     });
     let expected = json!({

@@ -399,6 +399,46 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
 }
 
 #[tokio::test]
+async fn how_closely_an_image_is_looked_at_reaches_who_knows_it_and_says_nothing_to_others() {
+    let (app, servers, _folder, user, program) = start().await;
+    let with = |dialect: Dialect, kind: Kind, detail: Value| {
+        let mut body = dialect.ask(kind.name());
+        let at = if dialect == Dialect::Chat { "/messages/1/content/1/image_url" } else { "/input/0/content/1" };
+        body.pointer_mut(at).unwrap()["detail"] = detail;
+        body
+    };
+    for dialect in [Dialect::Chat, Dialect::Responses] {
+        for (kind, server) in KINDS.into_iter().zip(&servers) {
+            for (detail, is_stream) in [("auto", false), ("low", true), ("high", false), ("original", true)] {
+                let mut body = with(dialect, kind, detail.into());
+                body["stream"] = is_stream.into();
+                let response = program.post(dialect.path()).json(&body).send().await.unwrap();
+                let (status, text) = (response.status(), response.text().await.unwrap());
+                assert!(status == 200 && text.contains("Well."), "{dialect:?} with {kind:?}: {text}");
+                let asked = server.asked().pop().unwrap();
+                if kind == Kind::OpenAi {
+                    assert_eq!(asked["messages"][1]["content"][1]["image_url"]["detail"], detail, "{dialect:?}: {asked}");
+                } else {
+                    assert!(!asked.to_string().contains("detail"), "{dialect:?} with {kind:?}: {asked}");
+                }
+            }
+        }
+        let (before, calls) = (user.credits().await, servers[0].calls());
+        for detail in [json!("huge"), json!(2)] {
+            let (status, refused) = program.post_json(dialect.path(), &with(dialect, Kind::OpenAi, detail)).await;
+            assert_eq!(status, 400, "{refused}");
+            assert!(refused["error"]["param"].as_str().unwrap().ends_with("detail"), "{refused}");
+        }
+        assert_eq!((user.credits().await, servers[0].calls()), (before, calls));
+        // Nothing is as if it were not there.
+        let (status, answer) = program.post_json(dialect.path(), &with(dialect, Kind::OpenAi, Value::Null)).await;
+        assert_eq!(status, 200, "{answer}");
+        assert!(!servers[0].asked().pop().unwrap().to_string().contains("detail"), "{dialect:?}");
+    }
+    app.assert_books_balance().await;
+}
+
+#[tokio::test]
 async fn custom_tools_of_responses_are_called_with_a_text_whoever_answers() {
     let (app, servers, _folder, _, program) = start().await;
     let format = json!({"type": "grammar", "syntax": "lark", "definition": "start: /.+/"});

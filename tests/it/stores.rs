@@ -33,6 +33,8 @@ const USAGE: Usage = Usage {
     input_tokens: 3,
     output_tokens: 5,
     cached_input_tokens: Some(1),
+    cache_write_tokens: Some(2),
+    cache_write_1h_tokens: Some(1),
     reasoning_tokens: Some(2),
     estimated: true,
 };

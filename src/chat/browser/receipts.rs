@@ -28,18 +28,22 @@ fn text_of(receipt: Receipt) -> String {
     if receipt.most.is_some() {
         lines.push(fill(Text::ChargedOfMost, &charged));
     }
-    if let Some(Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, estimated }) = receipt.usage
-    {
+    if let Some(usage) = receipt.usage {
+        let Usage { input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, .. } =
+            usage;
         let count = |tokens: u32| grouped(tokens.into());
         let numbers = [("input", &*count(input_tokens)), ("output", &*count(output_tokens))];
         lines.push(fill(Text::TokensInOut, &numbers));
         if let Some(cached) = cached_input_tokens.filter(|tokens| *tokens > 0) {
             lines.push(fill(Text::TokensCached, &[("count", &count(cached))]));
         }
+        if let Some(written) = cache_write_tokens.filter(|tokens| *tokens > 0) {
+            lines.push(fill(Text::TokensWritten, &[("count", &count(written))]));
+        }
         if let Some(thought) = reasoning_tokens.filter(|tokens| *tokens > 0) {
             lines.push(fill(Text::TokensThought, &[("count", &count(thought))]));
         }
-        if estimated {
+        if usage.estimated {
             lines.push(t(Text::TokensEstimated).to_owned());
         }
     }

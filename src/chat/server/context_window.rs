@@ -2,13 +2,16 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{Role, Sampling, Turn};
+use super::providers::{CacheControl, ImageDetail, Role, Sampling, Turn};
 use super::tokens::TokenCount;
+use crate::credits::server::prices::CacheWrites;
 
 /// What a turn takes besides its text.
 pub(super) const TURN: u64 = 8;
 /// What an image takes, about.
 pub(super) const IMAGE: u64 = 800;
+/// The same for one that is looked at as large as it was sent: `OpenAI` takes up to 10,000 patches of it.
+const ORIGINAL_IMAGE: u64 = 5000;
 
 /// What a context comes to, about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,17 +20,21 @@ pub(super) struct Counted {
     pub text: u64,
     pub images: u64,
     pub turns: u64,
+    /// What it asks a provider to cache.
+    pub writes: CacheWrites,
 }
 
 impl Counted {
     pub(super) fn of(turns: &[Turn]) -> Self {
         let text = turns.iter().map(text_tokens).sum();
         let images = turns.iter().map(image_tokens).sum();
-        Self { text, images, turns: turns.len() as u64 }
+        let writes = turns.iter().flat_map(Turn::cache_controls).map(CacheControl::writes).max().unwrap_or_default();
+        Self { text, images, turns: turns.len() as u64, writes }
     }
 
     /// With the tools and the form that an answer may have.
     pub(super) fn with(mut self, sampling: &Sampling) -> Self {
+        self.writes = sampling.cache_controls().map(CacheControl::writes).fold(self.writes, CacheWrites::max);
         self.text += sampling.texts().map(TokenCount::of).sum::<u64>() + TURN * sampling.toolbox.tools.len() as u64;
         self
     }
@@ -60,7 +67,8 @@ fn text_tokens(turn: &Turn) -> u64 {
 }
 
 fn image_tokens(turn: &Turn) -> u64 {
-    turn.images.len() as u64 * IMAGE
+    let tokens = |(_, detail)| if detail == Some(ImageDetail::Original) { ORIGINAL_IMAGE } else { IMAGE };
+    turn.shown().map(tokens).sum()
 }
 
 fn estimate(turn: &Turn) -> u64 {

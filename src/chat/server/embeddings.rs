@@ -11,7 +11,7 @@ use super::Chat;
 use super::providers::{Embedded, EmbeddingInput, EmbeddingRequest, GuardedProvider, ProviderError};
 use super::tokens::TokenCount;
 use crate::account::server::caller::Caller;
-use crate::credits::server::prices::TokenUse;
+use crate::credits::server::prices::{CacheWrites, TokenUse};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{
     Begun, KEYS_LIVE, Payer, PendingAttempt, Quote, ReleaseReason, Reserved, TextSizes, Tokens, outlive_handler,
@@ -117,7 +117,7 @@ impl Chat {
             let model = provider.embedding_model().unwrap_or_default().to_owned();
             let price = chat.prices.chat(provider.name(), &model);
             let counted = count(&request.input);
-            let most = price.rate.ceiling(counted + counted / 4 + 16, 0);
+            let most = price.rate.ceiling(counted + counted / 4 + 16, 0, CacheWrites::Never);
             let asked = Quote { ceiling: most, least: most, version: price.version.clone(), model: model.clone() };
             let hold = match chat.generation.begin(&payer, WorkKind::Chat, WorkId::now_v7(), asked).await? {
                 Begun::New(hold) => hold,
@@ -168,7 +168,7 @@ impl Chat {
             Ok(embedded) => {
                 route.answered();
                 if let Some(input) = embedded.tokens {
-                    attempt.said(Tokens { input, output: 0 });
+                    attempt.said(Tokens { input, ..Tokens::default() });
                 }
                 Outcome::Ok
             }

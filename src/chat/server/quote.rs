@@ -9,7 +9,7 @@ use super::models::Picked;
 use super::providers::{Effort, GuardedProvider, Sampling, Turn};
 use super::tokens::TokenCount;
 use crate::chat::{PriceInfo, PriceKind, RateInfo, TierInfo};
-use crate::credits::server::prices::{ChatPrice, ChatRate, Rates, TokenUse};
+use crate::credits::server::prices::{CacheWrites, ChatPrice, ChatRate, Rates, TokenUse};
 use crate::generation::{Quote, Route};
 use crate::i18n::{Text, fill};
 use crate::platform::amount::Amount;
@@ -39,6 +39,8 @@ pub(super) struct Offer {
     limit: u32,
     /// On top of those, what the model may think.
     thoughts: u32,
+    /// It caches what it is asked to.
+    caches: bool,
 }
 
 /// What a reply to a context costs.
@@ -66,6 +68,7 @@ impl Chat {
             window: provider.window().or(provider.context_tokens()).unwrap_or(UNKNOWN_WINDOW),
             limit: provider.output_limit().map_or(limit, |most| limit.min(most)),
             thoughts: provider.room_to_think(&model, effort),
+            caches: provider.caches_prompts(),
             provider: provider.name().to_owned(),
             model,
         }
@@ -189,14 +192,20 @@ impl Offer {
     }
 
     /// What a reply costs to a context of this size.
-    pub(super) fn quote(&self, input: Counted) -> Quoted {
+    pub(super) fn quote(&self, mut input: Counted) -> Quoted {
         let Self { price, model, window, limit, thoughts, .. } = self;
+        if !self.caches {
+            input.writes = CacheWrites::Never;
+        }
         let left = u64::from(*window).saturating_sub(input.total());
         let limit = u32::try_from(left).unwrap_or(u32::MAX).clamp(1, (*limit).max(1));
         let output = limit.saturating_add(*thoughts);
         let rate = &price.rate;
-        let of = |output: u32| cost_of(rate, input.total(), u64::from(output));
-        let ceiling = rate.ceiling(input.upper(), u64::from(output));
+        let of = |output: u32| {
+            let used = TokenUse { input: input.total(), output: u64::from(output), ..TokenUse::default() };
+            rate.cost_of_new(used, input.writes)
+        };
+        let ceiling = rate.ceiling(input.upper(), u64::from(output), input.writes);
         Quoted {
             price: price.clone(),
             model: model.clone(),
@@ -210,12 +219,12 @@ impl Offer {
 
     /// What a usual reply costs, where nothing is known of what is asked.
     pub(super) fn usual(&self) -> Quoted {
-        self.quote(Counted { text: USUAL_CONTEXT, images: 0, turns: 1 })
+        self.quote(Counted { text: USUAL_CONTEXT, turns: 1, ..Counted::default() })
     }
 
     /// What a reply costs at the least, where nothing is known of what is asked.
     pub(super) fn short(&self) -> Amount {
-        self.quote(Counted { text: 0, images: 0, turns: 1 }).least
+        self.quote(Counted { turns: 1, ..Counted::default() }).least
     }
 
     pub(super) fn info(&self) -> PriceInfo {
@@ -224,6 +233,18 @@ impl Offer {
 }
 
 impl Quoted {
+    /// That there is a price for all that it asks a provider to cache.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidInput`] naming `cache_control.ttl`.
+    pub(super) fn with_priced_writes(self) -> AppResult<Self> {
+        if self.price.rate.has_price_of(self.input.writes) {
+            return Ok(self);
+        }
+        let problem = "This model has no price for a cache of 1h here: leave it out, or use 5m.";
+        Err(AppError::invalid("cache_control.ttl", problem))
+    }
+
     /// The same, at no more than the caller wants to pay.
     ///
     /// # Errors
@@ -244,11 +265,6 @@ impl Quoted {
         let Self { ceiling, least, model, price, .. } = self;
         Quote { ceiling: *ceiling, least: *least, version: price.version.clone(), model: model.clone() }
     }
-}
-
-/// What a call costs in which everything is new.
-pub(super) fn cost_of(rate: &ChatRate, input: u64, output: u64) -> Amount {
-    rate.cost(&TokenUse { input, output, ..TokenUse::default() })
 }
 
 fn info_of(price: &ChatPrice) -> PriceInfo {
@@ -272,11 +288,13 @@ fn info_of(price: &ChatPrice) -> PriceInfo {
     }
 }
 
-fn rates_of(Rates { input, cached_input, output, reasoning }: Rates) -> RateInfo {
+fn rates_of(Rates { input, cached_input, cache_write, cache_write_1h, output, reasoning }: Rates) -> RateInfo {
     let amount = |micros: u64| Amount::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));
     RateInfo {
         input: amount(input),
         cached_input: amount(cached_input),
+        cache_write: amount(cache_write),
+        cache_write_1h: cache_write_1h.map(amount),
         output: amount(output),
         reasoning: amount(reasoning),
     }
@@ -289,15 +307,21 @@ mod tests {
 
     /// 1 credit for 1,000 tokens of input, 4 for 1,000 of output.
     fn offer(window: u32, limit: u32) -> Offer {
-        let base =
-            Rates { input: 1_000_000_000, cached_input: 500_000_000, output: 4_000_000_000, reasoning: 4_000_000_000 };
+        let base = Rates {
+            input: 1_000_000_000,
+            cached_input: 500_000_000,
+            cache_write: 1_250_000_000,
+            cache_write_1h: None,
+            output: 4_000_000_000,
+            reasoning: 4_000_000_000,
+        };
         let rate = ChatRate::PerToken(TokenRates { base, per_call: Amount::ZERO, tiers: Vec::new() });
         let price = ChatPrice::new(rate, None);
-        Offer { price, provider: "p".to_owned(), model: "m".to_owned(), window, limit, thoughts: 0 }
+        Offer { price, provider: "p".to_owned(), model: "m".to_owned(), window, limit, thoughts: 0, caches: true }
     }
 
     fn input(text: u64) -> Counted {
-        Counted { text, images: 0, turns: 1 }
+        Counted { text, turns: 1, ..Counted::default() }
     }
 
     #[test]
@@ -309,6 +333,21 @@ mod tests {
         assert_eq!(quoted.ceiling.to_string(), "4.52");
         let short = offer(10_000, 20).quote(input(400));
         assert_eq!((short.least, short.about), (short.about, short.least), "no answer is longer than the limit");
+    }
+
+    #[test]
+    fn what_may_be_written_to_the_cache_is_in_the_quote_of_who_keeps_one() {
+        let marked = |writes| Counted { writes, ..input(400) };
+        let plain = offer(10_000, 1000).quote(input(400));
+        let quoted = offer(10_000, 1000).quote(marked(CacheWrites::Usual));
+        // A quarter more for each of the 400 tokens, and for the 520 that it may turn out to be.
+        assert_eq!((quoted.least - plain.least).to_string(), "0.1");
+        assert_eq!((quoted.ceiling - plain.ceiling).to_string(), "0.13");
+        let without = Offer { caches: false, ..offer(10_000, 1000) }.quote(marked(CacheWrites::OneHour));
+        assert_eq!((without.least, without.ceiling), (plain.least, plain.ceiling));
+        assert!(without.with_priced_writes().is_ok() && quoted.with_priced_writes().is_ok());
+        let refused = offer(10_000, 1000).quote(marked(CacheWrites::OneHour)).with_priced_writes().unwrap_err();
+        assert!(matches!(refused, AppError::InvalidInput { field, .. } if field == "cache_control.ttl"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::Chat;
-use super::providers::{AnswerFormat, Role, Sampling, Turn};
+use super::providers::{AnswerFormat, ImageDetail, Role, Sampling, Turn};
 use crate::chat::Usage;
 use crate::platform::cache::{Cache, Looked};
 use crate::platform::ids::UserId;
@@ -55,7 +55,7 @@ impl AnswerKey {
             hash.update(bytes);
         };
         // Raised when answers to the same question are to be others.
-        part(b"answer 4");
+        part(b"answer 5");
         let owner = owner.map(Uuid::from);
         part(owner.as_ref().map_or(&[], |owner| owner.as_bytes()));
         let (provider, model) = picked.map_or((None, None), |(provider, model)| (Some(provider), model));
@@ -74,6 +74,8 @@ impl AnswerKey {
             // Requests with tools are never answered from here.
             toolbox: _,
             format,
+            // It says nothing to a model.
+            cache: _,
             passed_on,
             names: _,
         } = sampling;
@@ -111,7 +113,8 @@ impl AnswerKey {
         }
         part(&(turns.len() as u64).to_be_bytes());
         // Neither are those with calls and results.
-        for Turn { role, name, content, images, .. } in turns {
+        for turn in turns {
+            let Turn { role, name, content, images, .. } = turn;
             part(&[match role {
                 Role::User => 0,
                 Role::Assistant => 1,
@@ -122,9 +125,16 @@ impl AnswerKey {
             part(name.as_deref().unwrap_or_default().as_bytes());
             part(content.as_bytes());
             part(&(images.len() as u64).to_be_bytes());
-            for image in images {
+            for (image, detail) in turn.shown() {
                 part(image.media_type.as_bytes());
                 part(&image.bytes);
+                part(&[match detail {
+                    None => 0,
+                    Some(ImageDetail::Auto) => 1,
+                    Some(ImageDetail::Low) => 2,
+                    Some(ImageDetail::High) => 3,
+                    Some(ImageDetail::Original) => 4,
+                }]);
             }
         }
         Self(BASE64_URL_SAFE_NO_PAD.encode(hash.finalize()))

@@ -43,11 +43,11 @@ impl Chat {
     /// # Errors
     /// What ended the reply, if it is not whole.
     pub async fn await_reply(&self, user: UserId, id: MessageId) -> AppResult<ChatAnswer> {
-        // What is written here is not read back.
+        // What is written here is not read back; and an error says more than its code, which is all that is stored.
         if let Some(job) = self.generation.jobs.get(id).filter(|job| job.user() == user) {
             job.closed().await;
-            if let Some(answer) = job.left::<ChatAnswer>() {
-                return Ok(answer.clone());
+            if let Some(answer) = job.left::<AppResult<ChatAnswer>>() {
+                return answer.clone();
             }
         }
         let StoredReply { message, conversation } = self.await_end(user, id).await?;

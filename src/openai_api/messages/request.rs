@@ -20,7 +20,9 @@ use super::super::tools::{MessageTool, message_toolbox, read_call};
 use super::writer::Thoughts;
 use crate::chat::server::Chat;
 use crate::chat::server::image_text::{ImageText, RawText};
-use crate::chat::server::providers::{Effort, FieldNames, Role, Sampling, Seal, Thought, Turn};
+use crate::chat::server::providers::{
+    CacheControl, CacheMark, Effort, FieldNames, Role, Sampling, Seal, Thought, ToolResult, Turn,
+};
 use crate::chat::server::quote::{ContextLimit, count_tokens};
 use crate::chat::server::send::Terms;
 use crate::platform::amount::Amount;
@@ -65,6 +67,9 @@ pub struct MessagesRequest<'a> {
     /// `auto`, `any`, `none` or `tool` with a name.
     #[schema(value_type = Option<Object>)]
     tool_choice: Option<Value>,
+    /// All of it is to be cached by who answers, if that keeps a cache by request.
+    #[schema(value_type = Option<Object>)]
+    cache_control: Option<CacheControl>,
     // What is not done here: only values that ask for nothing are taken.
     #[schema(ignore)]
     mcp_servers: Option<Value>,
@@ -157,6 +162,7 @@ impl MessagesRequest<'_> {
             stop: read_stops("stop_sequences", self.stop_sequences.unwrap_or_default())?,
             toolbox: Arc::new(message_toolbox(self.tools, self.tool_choice.as_ref())?),
             format: read_schema("output_config.format", format.as_deref())?,
+            cache: self.cache_control,
             passed_on: passed_on(None, effort, None)?,
             names: FieldNames { limit: "max_tokens", stop: "stop_sequences" },
             ..Sampling::default()
@@ -203,7 +209,7 @@ fn read_turns(
         return Err(AppError::invalid("system", "Only text belongs here."));
     }
     if !read.text.is_empty() {
-        turns.push((Turn::new(Role::System, read.text), Vec::new()));
+        turns.push((Turn { role: Role::System, content: read.text, ..read.turn }, Vec::new()));
     }
     let mut places = vec!["system".to_owned(); turns.len()];
     for (number, message) in messages.into_iter().enumerate() {
@@ -257,6 +263,7 @@ impl Blocks {
 
     fn add(&mut self, field: &str, Content(blocks): Content<'_>, body: &Bytes) -> AppResult<()> {
         for Part(block) in blocks {
+            let control = block.cache_control.filter(|_| block.kind != "tool_result");
             match block.kind.as_str() {
                 "text" => {
                     let said = block.text.unwrap_or_default();
@@ -279,11 +286,22 @@ impl Blocks {
                     if told.is_of_tools() {
                         return Err(AppError::invalid(field, "A result of a tool is made of text and images."));
                     }
-                    let (id, is_error) = (block.tool_use_id.unwrap_or_default(), block.is_error == Some(true));
-                    self.results.push((Turn::result(id, told.text, is_error), told.images));
+                    let result = ToolResult {
+                        call_id: block.tool_use_id.unwrap_or_default(),
+                        is_error: block.is_error == Some(true),
+                        cache: block.cache_control,
+                    };
+                    let turn = Turn { role: Role::Tool, content: told.text, result: Some(result), ..told.turn };
+                    self.results.push((turn, told.images));
                 }
                 kind => return Err(AppError::invalid(field, format!("Blocks of type {kind:?} are not read here."))),
             }
+            self.turn.cache.extend(control.map(|control| CacheMark {
+                text: self.text.len(),
+                images: self.images.len(),
+                calls: self.turn.calls.len(),
+                control,
+            }));
         }
         Ok(())
     }

@@ -50,12 +50,22 @@ struct AnswerBlock {
 /// Zeros where the provider did not say.
 #[derive(Serialize, ToSchema)]
 struct MessageUsage {
-    /// Without those that were read from a cache.
+    /// Without those that were read from the provider's cache, or written to it.
     input_tokens: u32,
     cache_creation_input_tokens: u32,
+    cache_creation: CacheCreation,
     cache_read_input_tokens: u32,
     output_tokens: u32,
     output_tokens_details: ThinkingTokens,
+}
+
+/// What was written to the cache, by how long it stays there.
+#[derive(Serialize, ToSchema)]
+struct CacheCreation {
+    #[serde(rename = "ephemeral_5m_input_tokens")]
+    usual: u32,
+    #[serde(rename = "ephemeral_1h_input_tokens")]
+    for_an_hour: u32,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -198,13 +198,20 @@ fn input_of(call: &ToolCall) -> Value {
     read.filter(Value::is_object).unwrap_or_else(|| json!({}))
 }
 
-/// What was used. Anthropic counts apart what the provider still knew; where nobody said anything, there are zeros.
+/// What was used. Anthropic counts apart what the provider still knew and what it has put into its cache; where nobody said anything,
+/// there are zeros.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage.unwrap_or_default();
+    let usage = usage.unwrap_or_default();
+    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage;
     let cached = cached_input_tokens.unwrap_or(0).min(input_tokens);
+    let written = usage.cache_write_tokens.unwrap_or(0).min(input_tokens - cached);
+    let for_an_hour = usage.cache_write_1h_tokens.unwrap_or(0).min(written);
     json!({
-        "input_tokens": input_tokens - cached,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": input_tokens - cached - written,
+        "cache_creation_input_tokens": written,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": written - for_an_hour, "ephemeral_1h_input_tokens": for_an_hour,
+        },
         "cache_read_input_tokens": cached,
         "output_tokens": output_tokens,
         "output_tokens_details": { "thinking_tokens": reasoning_tokens.unwrap_or(0) },
@@ -238,9 +245,18 @@ mod tests {
 
     #[test]
     fn cached_tokens_are_counted_once() {
-        let usage = Usage { cached_input_tokens: Some(4), reasoning_tokens: Some(2), ..Usage::of(10, 5) };
+        let usage = Usage {
+            cached_input_tokens: Some(4),
+            cache_write_tokens: Some(3),
+            cache_write_1h_tokens: Some(2),
+            reasoning_tokens: Some(2),
+            ..Usage::of(10, 5)
+        };
         let told = usage_of(Some(usage));
-        assert_eq!((&told["input_tokens"], &told["cache_read_input_tokens"]), (&json!(6), &json!(4)));
+        assert_eq!((&told["input_tokens"], &told["cache_read_input_tokens"]), (&json!(3), &json!(4)));
+        assert_eq!(told["cache_creation_input_tokens"], 3);
+        let written = json!({ "ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 2 });
+        assert_eq!(told["cache_creation"], written);
         assert_eq!((&told["output_tokens"], &told["output_tokens_details"]["thinking_tokens"]), (&json!(5), &json!(2)));
     }
 }

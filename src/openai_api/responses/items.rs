@@ -117,9 +117,10 @@ impl Item<'_> {
                 let Some(id) = self.call_id.filter(|id| !id.is_empty()) else {
                     return Err(AppError::invalid(field, "Say in call_id which call it is the output of."));
                 };
-                let (text, urls) = read_content(&format!("{field}.output"), self.output.unwrap_or_default())?;
+                let (said, urls) = read_content(&format!("{field}.output"), self.output.unwrap_or_default())?;
                 let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
-                return Ok(Some((Turn::result(id, text, false), shown)));
+                let Turn { content, details, .. } = said;
+                return Ok(Some((Turn { details, ..Turn::result(id, content, false) }, shown)));
             }
             Some(kind) => return Err(AppError::invalid(field, format!("Items of type {kind:?} are not read here."))),
         }
@@ -132,9 +133,9 @@ impl Item<'_> {
                 return Err(AppError::invalid(format!("{field}.role"), problem));
             }
         };
-        let (text, urls) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
+        let (said, urls) = read_content(&format!("{field}.content"), self.content.unwrap_or_default())?;
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
-        Ok(Some((Turn::new(role, text), shown)))
+        Ok(Some((Turn { role, ..said }, shown)))
     }
 }
 
@@ -147,6 +148,7 @@ pub fn add_turn(turns: &mut Vec<ShownTurn>, (turn, shown): ShownTurn) {
             if !is_begun && !only_calls {
                 return turns.push((turn, shown));
             }
+            last.cache.extend(turn.cache);
             last.content.push_str(&turn.content);
             last.calls.extend(turn.calls);
             last.thoughts.extend(turn.thoughts);

@@ -363,10 +363,12 @@ const fn status_of(done: &DoneEvent) -> &'static str {
 
 /// Where nobody said it, zeros: clients reckon with numbers.
 fn usage_of(usage: Option<Usage>) -> Value {
-    let Usage { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, .. } = usage.unwrap_or_default();
+    let Usage { input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, .. } =
+        usage.unwrap_or_default();
+    let written = cache_write_tokens.unwrap_or(0);
     json!({
         "input_tokens": input_tokens,
-        "input_tokens_details": { "cached_tokens": cached_input_tokens.unwrap_or(0), "cache_write_tokens": 0 },
+        "input_tokens_details": { "cached_tokens": cached_input_tokens.unwrap_or(0), "cache_write_tokens": written },
         "output_tokens": output_tokens,
         "output_tokens_details": { "reasoning_tokens": reasoning_tokens.unwrap_or(0) },
         "total_tokens": u64::from(input_tokens) + u64::from(output_tokens),

@@ -84,6 +84,10 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     available: Option<Amount>,
+    /// With `rate_limited` of a provider: for how many seconds, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after_secs: Option<u64>,
 }
 
 impl Failure {
@@ -100,8 +104,12 @@ impl Failure {
             AppError::InvalidInput { field, .. } => Some(field.clone()),
             _ => None,
         };
+        let retry_after_secs = match *error {
+            AppError::ProviderRateLimited { retry_after_secs } => retry_after_secs,
+            _ => None,
+        };
         let (text, code) = (error.to_string(), error.code());
-        Self { success: false, error: text, code, request_id, field, needed, available }
+        Self { success: false, error: text, code, request_id, field, needed, available, retry_after_secs }
     }
 }
 

@@ -6,7 +6,8 @@ use crate::platform::config::Reader;
 /// What the operator pays for.
 #[derive(Debug, Clone)]
 pub struct UsageConfig {
-    /// `MODEL_PRICES` (the list prices): `model=input/output`, comma-separated, in US dollars for a million tokens.
+    /// `MODEL_PRICES` (the list prices): `model=input/output`, perhaps with what is cached, comma-separated, in US dollars for a
+    /// million tokens.
     pub prices: PriceTable,
 }
 

@@ -5,17 +5,54 @@
 pub struct Price {
     pub input: u64,
     pub output: u64,
+    /// What is not named costs as what it is part of.
+    pub cached_input: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub cache_write_1h: Option<u64>,
+}
+
+/// What a provider says that it has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    pub input: u32,
+    pub output: u32,
+    /// Of the input, those that it still knew.
+    pub cached_input: u32,
+    /// Of the rest, those that it has put into its cache.
+    pub cache_write: u32,
+    /// Of those, the ones that it keeps for an hour.
+    pub cache_write_1h: u32,
 }
 
 impl Price {
+    /// With no others.
+    #[must_use]
+    pub const fn of(input: u64, output: u64) -> Self {
+        Self { input, output, cached_input: None, cache_write: None, cache_write_1h: None }
+    }
+
     /// In millionths of a US dollar, rounded to the nearest.
     #[must_use]
-    pub fn cost(self, input_tokens: u32, output_tokens: u32) -> i64 {
-        let of = |tokens: u32, price: u64| u128::from(tokens) * u128::from(price);
-        let cost = (of(input_tokens, self.input) + of(output_tokens, self.output) + 500_000) / 1_000_000;
-        i64::try_from(cost).unwrap_or(i64::MAX)
+    pub fn cost(self, used: Tokens) -> i64 {
+        let cached = used.cached_input.min(used.input);
+        let written = used.cache_write.min(used.input - cached);
+        let for_an_hour = used.cache_write_1h.min(written);
+        let write = self.cache_write.unwrap_or(self.input);
+        let cost = [
+            (used.input - cached - written, self.input),
+            (cached, self.cached_input.unwrap_or(self.input)),
+            (written - for_an_hour, write),
+            (for_an_hour, self.cache_write_1h.unwrap_or(write)),
+            (used.output, self.output),
+        ]
+        .into_iter()
+        .fold(500_000, |sum: u128, (tokens, rate)| sum + u128::from(tokens) * u128::from(rate));
+        i64::try_from(cost / 1_000_000).unwrap_or(i64::MAX)
     }
 }
+
+/// Numbers of an entry of `MODEL_PRICES`.
+const MOST_RATES: usize = 5;
 
 /// 2027-01-01, in milliseconds since 1970.
 const YEAR_2027: i64 = 1_798_761_600_000;
@@ -61,8 +98,8 @@ pub struct PriceTable {
 }
 
 impl PriceTable {
-    /// The list prices, with what `text` says otherwise: `model=input/output`, comma-separated, in US dollars for a
-    /// million tokens, or `model=price` in US dollars for an image. A `*` at the end of a model stands for whatever
+    /// The list prices, with what `text` says otherwise: `model=input/output` (and then, as far as they are known,
+    /// `/cached_input/cache_write/cache_write_1h`), comma-separated, in US dollars for a million tokens, or `model=price` in US dollars for an image. A `*` at the end of a model stands for whatever
     /// follows.
     ///
     /// # Errors
@@ -94,7 +131,7 @@ impl PriceTable {
             if rows[..own].iter().all(|row| row.model != model)
                 && let (Some(input), Some(output)) = (parse_dollars(input), parse_dollars(output))
             {
-                rows.push(Row { model: model.to_owned(), from, price: Price { input, output } });
+                rows.push(Row { model: model.to_owned(), from, price: Price::of(input, output) });
             }
         }
         Ok(Self { rows, images })
@@ -147,8 +184,10 @@ fn parse_image_entry(entry: &str) -> Option<(String, u64)> {
 
 fn parse_entry(entry: &str) -> Option<Row> {
     let (model, price) = entry.split_once('=')?;
-    let (input, output) = price.split_once('/')?;
-    let price = Price { input: parse_dollars(input)?, output: parse_dollars(output)? };
+    let rates = price.split('/').map(parse_dollars).collect::<Option<Vec<_>>>()?;
+    let ([input, output, others @ ..], true) = (rates.as_slice(), rates.len() <= MOST_RATES) else { return None };
+    let [cached_input, cache_write, cache_write_1h] = [0, 1, 2].map(|at| others.get(at).copied());
+    let price = Price { cached_input, cache_write, cache_write_1h, ..Price::of(*input, *output) };
     let model = model.trim();
     let is_name = !model.is_empty() && !model.contains(char::is_whitespace);
     is_name.then(|| Row { model: model.to_owned(), from: 0, price })
@@ -171,7 +210,7 @@ mod tests {
     use super::*;
 
     fn price(input: u64, output: u64) -> Option<Price> {
-        Some(Price { input, output })
+        Some(Price::of(input, output))
     }
 
     #[test]
@@ -188,10 +227,24 @@ mod tests {
 
     #[test]
     fn a_cost_is_rounded_to_the_nearest_millionth() {
-        let price = Price { input: 250_000, output: 2_000_000 };
-        assert_eq!(price.cost(1_000_000, 1_000_000), 2_250_000);
-        assert_eq!((price.cost(1, 0), price.cost(2, 0), price.cost(3, 1)), (0, 1, 3));
-        assert_eq!(Price { input: u64::MAX, output: u64::MAX }.cost(u32::MAX, u32::MAX), i64::MAX);
+        let used = |input, output| Tokens { input, output, ..Tokens::default() };
+        let price = Price::of(250_000, 2_000_000);
+        assert_eq!(price.cost(used(1_000_000, 1_000_000)), 2_250_000);
+        assert_eq!((price.cost(used(1, 0)), price.cost(used(2, 0)), price.cost(used(3, 1))), (0, 1, 3));
+        assert_eq!(Price::of(u64::MAX, u64::MAX).cost(used(u32::MAX, u32::MAX)), i64::MAX);
+    }
+
+    #[test]
+    fn what_is_cached_costs_as_the_provider_takes_it() {
+        let used = Tokens { input: 1000, output: 100, cached_input: 300, cache_write: 400, cache_write_1h: 100 };
+        let cost = |prices: &str| PriceTable::parse(&format!("claude={prices}")).unwrap().find("claude", 1).unwrap().cost(used);
+        assert_eq!(cost("1/5"), 1500);
+        assert_eq!(cost("1/5/0.1"), 1230);
+        assert_eq!(cost("1/5/0.1/1.25"), 1330);
+        assert_eq!(cost("1/5/0.1/1.25/2"), 1405);
+        // No more is cached than there is.
+        let all = Tokens { cached_input: 5000, ..used };
+        assert_eq!(PriceTable::parse("claude=1/5/0.1/1.25").unwrap().find("claude", 1).unwrap().cost(all), 600);
     }
 
     #[test]
@@ -235,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_table_is_said() {
-        for text in ["gpt", "gpt=", "gpt=1/x", "flux=1,flux=2", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2"] {
+        for text in ["gpt", "gpt=", "gpt=1/x", "flux=1,flux=2", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2", "gpt=1/2/", "gpt=1/2/3/4/5/6"] {
             assert!(PriceTable::parse(text).is_err(), "{text}");
         }
     }

@@ -108,13 +108,16 @@ fn one(text: Text, price: Amount) -> String {
     fill(text, &[("price", &price.as_entry())])
 }
 
-fn rates_text(TermsOfTokens { input, cached_input, output, reasoning }: TermsOfTokens) -> String {
+fn rates_text(rates: TermsOfTokens) -> String {
+    let TermsOfTokens { input, cached_input, cache_write, cache_write_1h, output, reasoning } = rates;
     let mut text = fill(Text::PriceMillionTokens, &[("input", &input.as_entry()), ("output", &output.as_entry())]);
     let others = [
-        (Text::PriceCachedTokens, cached_input, cached_input != input),
-        (Text::PriceThoughtTokens, reasoning, reasoning != output),
+        (Text::PriceCachedTokens, Some(cached_input).filter(|price| *price != input)),
+        (Text::PriceWrittenTokens, cache_write),
+        (Text::PriceTokensForAnHour, cache_write_1h),
+        (Text::PriceThoughtTokens, Some(reasoning).filter(|price| *price != output)),
     ];
-    for (part, price, _) in others.into_iter().filter(|(_, _, differs)| *differs) {
+    for (part, price) in others.into_iter().filter_map(|(part, price)| Some((part, price?))) {
         text = format!("{text}, {}", one(part, price));
     }
     text

@@ -1,6 +1,7 @@
 //! The port to chat providers: a stream of tokens, then what it used. Dropping the stream cancels upstream.
 
 mod anthropic;
+mod caching;
 mod decoder;
 mod effort;
 mod embedding;
@@ -22,12 +23,13 @@ use futures::stream::BoxStream;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+pub use self::caching::{CacheControl, CacheMark, CacheTtl};
 pub use self::effort::Effort;
 pub use self::embedding::{Embedded, EmbeddingInput, EmbeddingRequest};
 pub use self::http::build_client;
 pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
 pub use self::tools::{AnswerFormat, Tool, ToolChoice, Toolbox};
-pub use self::turns::{Role, Seal, Thought, ToolCall, ToolResult, Turn};
+pub use self::turns::{ImageDetail, Role, Seal, Thought, ToolCall, ToolResult, Turn};
 use crate::chat::Usage;
 pub use crate::generation::ProviderError;
 use crate::generation::{Guarded, Provider, ProviderRow};
@@ -66,6 +68,8 @@ pub struct Sampling {
     pub toolbox: Arc<Toolbox>,
     /// For who can: [`ChatProvider::takes_formats`].
     pub format: Option<AnswerFormat>,
+    /// All of the context is to be cached, for who can: [`ChatProvider::caches_prompts`].
+    pub cache: Option<CacheControl>,
     /// Fields of `OpenAI`'s, as they are, for providers that speak as it does.
     pub passed_on: Map<String, Value>,
     /// What who asks calls the limit and the texts that end an answer.
@@ -92,6 +96,11 @@ impl Sampling {
         self.toolbox.texts().chain(schema)
     }
 
+    /// What it asks a provider to cache, besides that of the turns.
+    pub fn cache_controls(&self) -> impl Iterator<Item = CacheControl> {
+        self.toolbox.tools.iter().filter_map(|tool| tool.cache).chain(self.cache)
+    }
+
     /// The first of these that is asked for and does something.
     #[must_use]
     pub fn first_of(&self, fields: &[&'static str]) -> Option<&'static str> {
@@ -106,7 +115,7 @@ impl Sampling {
     /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
     #[must_use]
     pub fn is_special(&self) -> bool {
-        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty()
+        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty() || self.cache.is_some()
     }
 }
 
@@ -122,6 +131,7 @@ impl Default for Sampling {
             stop: Vec::new(),
             toolbox: Arc::default(),
             format: None,
+            cache: None,
             passed_on: Map::new(),
             names: FieldNames::default(),
         }
@@ -244,6 +254,10 @@ pub trait ChatProvider: Provider {
     }
     /// Whether it takes [`Sampling::toolbox`], and turns with calls and results.
     fn calls_tools(&self) -> bool {
+        false
+    }
+    /// Whether it caches what it is asked to: [`Turn::cache`] and its like.
+    fn caches_prompts(&self) -> bool {
         false
     }
     /// The first field of a request that shapes an answer and that it does not know, as `OpenAI` names it.

@@ -2,8 +2,10 @@
 
 use serde_json::value::RawValue;
 
+use super::caching::CacheControl;
+
 /// A tool that the client runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Tool {
     pub name: String,
     pub description: Option<String>,
@@ -11,6 +13,8 @@ pub struct Tool {
     pub schema: Option<Box<RawValue>>,
     /// The arguments are to fit the schema exactly.
     pub strict: Option<bool>,
+    /// All tools up to this one are to be cached.
+    pub cache: Option<CacheControl>,
 }
 
 /// Which of them the model is to call.

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 
 use super::super::attachments::Image;
+use super::caching::{CacheControl, CacheMark};
 pub use crate::chat::ToolCall;
 
 /// Who said something in the context that a model gets.
@@ -27,12 +29,27 @@ pub struct Turn {
     pub content: String,
     /// Only for who sees: [`ChatProvider::sees_images`](super::ChatProvider::sees_images).
     pub images: Vec<Image>,
+    /// How closely each of them is to be looked at, as far as that was said.
+    pub details: Vec<Option<ImageDetail>>,
     /// Tools that the assistant calls, after what it says.
     pub calls: Vec<ToolCall>,
     /// What it thought before that, for the kind of provider that it is of.
     pub thoughts: Vec<Thought>,
     /// Of a turn of [`Role::Tool`]: which call its content is the result of.
     pub result: Option<ToolResult>,
+    /// Up to where it is to be cached, in order.
+    pub cache: Vec<CacheMark>,
+}
+
+/// How closely a model looks at an image: `OpenAI`'s `detail`. Others look as they always do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageDetail {
+    Auto,
+    Low,
+    High,
+    /// As large as it was sent.
+    Original,
 }
 
 /// Which call a turn is the result of. One turn for each call, in a row after the assistant's.
@@ -41,6 +58,8 @@ pub struct ToolResult {
     pub call_id: String,
     /// The call failed.
     pub is_error: bool,
+    /// All up to its end is to be cached.
+    pub cache: Option<CacheControl>,
 }
 
 /// What a model thought, as its provider wants it back in the same round of tools. Never sent back as text to any other.
@@ -107,15 +126,17 @@ impl Turn {
             name: None,
             content: content.into(),
             images: Vec::new(),
+            details: Vec::new(),
             calls: Vec::new(),
             thoughts: Vec::new(),
             result: None,
+            cache: Vec::new(),
         }
     }
 
     /// The result of a call.
     pub fn result(call_id: impl Into<String>, content: impl Into<String>, is_error: bool) -> Self {
-        let result = Some(ToolResult { call_id: call_id.into(), is_error });
+        let result = Some(ToolResult { call_id: call_id.into(), is_error, cache: None });
         Self { result, ..Self::new(Role::Tool, content) }
     }
 
@@ -152,6 +173,18 @@ impl Turn {
         let calls = self.calls.iter().flat_map(|call| [call.name.as_str(), call.arguments.as_str()]);
         let thoughts = self.thoughts.iter().filter(|thought| thought.seal.is_some());
         calls.chain(thoughts.map(|thought| thought.text.as_str()))
+    }
+
+    /// Its images, and how closely each is to be looked at.
+    pub fn shown(&self) -> impl Iterator<Item = (&Image, Option<ImageDetail>)> {
+        let details = self.details.iter().copied().chain(std::iter::repeat(None));
+        self.images.iter().zip(details)
+    }
+
+    /// What it asks a provider to cache.
+    pub fn cache_controls(&self) -> impl Iterator<Item = CacheControl> {
+        let result = self.result.as_ref().and_then(|result| result.cache);
+        self.cache.iter().map(|mark| mark.control).chain(result)
     }
 
     /// What the kind of provider wants back of what was thought.

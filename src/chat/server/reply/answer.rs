@@ -208,7 +208,7 @@ impl Draft<'_> {
     }
 
     /// The provider says what it has used so far.
-    const fn hear(&mut self, usage: Usage) {
+    fn hear(&mut self, usage: Usage) {
         self.attempt.said(tokens_of(usage));
         self.meter.said(usage);
     }
@@ -355,6 +355,12 @@ async fn next_of(stream: &mut TokenStream) -> Result<ProviderEvent, ProviderErro
     stream.next().await.unwrap_or_else(|| Err(ProviderError::Malformed("the stream was cut".to_owned())))
 }
 
-const fn tokens_of(usage: Usage) -> Tokens {
-    Tokens { input: usage.input_tokens, output: usage.output_tokens }
+fn tokens_of(usage: Usage) -> Tokens {
+    Tokens {
+        input: usage.input_tokens,
+        output: usage.output_tokens,
+        cached_input: usage.cached_input_tokens.unwrap_or(0),
+        cache_write: usage.cache_write_tokens.unwrap_or(0),
+        cache_write_1h: usage.cache_write_1h_tokens.unwrap_or(0),
+    }
 }

@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::super::context_window::Counted;
-use super::super::quote::{Quoted, cost_of};
+use super::super::quote::Quoted;
 use super::super::tokens::TokenCount;
 use crate::chat::{CutReason, Usage};
-use crate::credits::server::prices::{ChatPrice, TokenUse};
+use crate::credits::server::prices::{CacheWrites, ChatPrice, TokenUse};
 use crate::generation::{Extended, Reserved};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
@@ -101,9 +101,14 @@ impl Meter {
 
     /// What so many tokens cost, all of them thought or none.
     fn dearest(&self, output: u32) -> Amount {
-        let (rate, input, output) = (&self.quoted.price.rate, self.input(), u64::from(output));
-        let thought = rate.cost(&TokenUse { input, output, reasoning: output, cached_input: 0 });
-        cost_of(rate, input, output).max(thought)
+        let output = u64::from(output);
+        self.cost_of_new(output, 0).max(self.cost_of_new(output, output))
+    }
+
+    /// What so many tokens of output cost, with input of which the provider knew nothing.
+    fn cost_of_new(&self, output: u64, reasoning: u64) -> Amount {
+        let used = TokenUse { input: self.input(), output, reasoning, ..TokenUse::default() };
+        self.quoted.price.rate.cost_of_new(used, self.quoted.input.writes)
     }
 
     /// The provider says what it has used so far.
@@ -131,7 +136,7 @@ impl Meter {
     }
 
     fn cost_with(&self, text: TokenCount) -> Amount {
-        cost_of(&self.quoted.price.rate, self.input(), self.output(text))
+        self.cost_of_new(self.output(text), 0)
     }
 
     /// What it has cost so far.
@@ -272,6 +277,8 @@ impl Meter {
         let used = TokenUse {
             input: usage.input_tokens.into(),
             cached_input: usage.cached_input_tokens.unwrap_or(0).into(),
+            cache_write: usage.cache_write_tokens.unwrap_or(0).into(),
+            cache_write_1h: usage.cache_write_1h_tokens.unwrap_or(0).into(),
             output: usage.output_tokens.into(),
             reasoning: usage.reasoning_tokens.unwrap_or(0).into(),
         };
@@ -302,16 +309,30 @@ impl Meter {
         // Where the provider does not say how many of them it thought.
         let thought = (self.thoughts > 0).then(|| narrow(self.thoughts));
         let usage = match self.likely(last.or(self.said)) {
-            Some(said) if last.is_some() || said.output_tokens >= output => Usage {
-                cached_input_tokens: said.cached_input_tokens.map(|cached| cached.min(said.input_tokens)),
-                ..said
-            },
-            // It has written more since.
-            Some(said) => Usage { estimated: true, ..Usage::of(said.input_tokens, output) },
+            Some(said) if last.is_some() || said.output_tokens >= output => self.within_input(said),
+            // It has written more since; what it has read stands.
+            Some(said) => {
+                Usage { estimated: true, output_tokens: output, reasoning_tokens: None, ..self.within_input(said) }
+            }
             None => Usage { estimated: true, ..Usage::of(input, output) },
         };
         let thought = usage.reasoning_tokens.or(thought);
         Usage { reasoning_tokens: thought.map(|thought| thought.min(usage.output_tokens)), ..usage }
+    }
+
+    /// With parts of the input that are no more than it, and nothing written to a cache that was not asked for.
+    fn within_input(&self, said: Usage) -> Usage {
+        let writes = self.quoted.input.writes;
+        let cached = said.cached_input_tokens.map(|cached| cached.min(said.input_tokens));
+        let new = said.input_tokens - cached.unwrap_or(0);
+        let written = said.cache_write_tokens.filter(|_| writes >= CacheWrites::Usual).map(|written| written.min(new));
+        let for_an_hour = said.cache_write_1h_tokens.filter(|_| writes == CacheWrites::OneHour);
+        Usage {
+            cached_input_tokens: cached,
+            cache_write_tokens: written,
+            cache_write_1h_tokens: for_an_hour.map(|hour| hour.min(written.unwrap_or(0))).filter(|hour| *hour > 0),
+            ..said
+        }
     }
 
     /// What a provider says, where it can be so beside what was counted.

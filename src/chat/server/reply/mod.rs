@@ -28,7 +28,7 @@ use crate::chat::{
 use crate::credits::server::store::WorkKind;
 use crate::generation::{Closed, Delivery, PendingAttempt, ReleaseReason, Reserved, Route, TextSizes, encode};
 use crate::platform::amount::Amount;
-use crate::platform::error::AppError;
+use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::in_request;
 use crate::platform::ids::{ConversationId, MessageId};
 use crate::platform::jobs::{Job, StopReason};
@@ -106,7 +106,8 @@ struct Draft<'a> {
 
 /// Starts the job. Whatever happens in it, the hold is ended by it or, if the process dies, by the sweeper.
 pub(super) fn start(chat: &Chat, work: ReplyJob, mut route: Route<dyn ChatProvider>) {
-    if work.turns.iter().any(|turn| !turn.images.is_empty()) || work.sampling.is_special() {
+    let is_special = |turn: &Turn| !turn.images.is_empty() || turn.cache_controls().next().is_some();
+    if work.turns.iter().any(is_special) || work.sampling.is_special() {
         route.mark_special();
     }
     let chat = chat.clone();
@@ -333,10 +334,15 @@ impl Draft<'_> {
             // Whoever watches need not wait for a cache that is far. Until it is kept, who asks the same waits for it.
             tokio::spawn(async move { leader.keep(&answer).await });
         }
-        if let (Ok((Closed { charged, available, .. }, true)), None) = (&closed, &error)
-            && *charged == credits
-        {
-            self.job.leave(ChatAnswer { remaining_credits: *available, ..answer });
+        if let Ok((Closed { charged, available, .. }, true)) = &closed {
+            let left: Option<AppResult<ChatAnswer>> = match &error {
+                Some(error) => Some(Err(error.clone())),
+                None if *charged == credits => Some(Ok(ChatAnswer { remaining_credits: *available, ..answer })),
+                None => None,
+            };
+            if let Some(left) = left {
+                self.job.leave(left);
+            }
         }
         self.publish(&match closed {
             Ok((Closed { charged, available, .. }, _)) => match error {

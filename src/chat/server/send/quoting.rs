@@ -48,7 +48,8 @@ impl Sending {
         if is_whole && offer.is_per_token() && input.total() > offer.room() {
             return Err(AppError::ContextTooLong);
         }
-        offer.quote(input).at_most(self.terms.max_credits, if is_whole { "max_credits" } else { "maxCredits" })
+        let quoted = offer.quote(input).with_priced_writes()?;
+        quoted.at_most(self.terms.max_credits, if is_whole { "max_credits" } else { "maxCredits" })
     }
 
     /// What the context comes to.

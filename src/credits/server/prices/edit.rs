@@ -55,9 +55,15 @@ fn set_list(list: &mut Item, price: &ListPrice) {
 }
 
 fn set_rates(table: &mut dyn TableLike, rates: ListRates) {
-    let ListRates { input, cached_input, output, reasoning } = rates;
-    let rates =
-        [("input", Some(input)), ("cached_input", cached_input), ("output", Some(output)), ("reasoning", reasoning)];
+    let ListRates { input, cached_input, cache_write, cache_write_1h, output, reasoning } = rates;
+    let rates = [
+        ("input", Some(input)),
+        ("cached_input", cached_input),
+        ("cache_write", cache_write),
+        ("cache_write_1h", cache_write_1h),
+        ("output", Some(output)),
+        ("reasoning", reasoning),
+    ];
     for (key, rate) in rates {
         let Some(rate) = rate else { continue };
         match table.get_mut(key) {

@@ -71,7 +71,7 @@ impl Plan {
     /// What would change, as a table.
     #[must_use]
     pub fn table(&self) -> String {
-        let heading = ["MODEL", "AT", "INPUT", "CACHED", "OUTPUT", "THOUGHT", "TIERS", ""];
+        let heading = ["MODEL", "AT", "INPUT", "CACHED", "WRITTEN", "1H", "OUTPUT", "THOUGHT", "TIERS", ""];
         let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
         let found = self.rows.iter().filter(|row| !matches!(row.outcome, Outcome::Unknown(_))).count();
         let mut text = format!(
@@ -182,6 +182,8 @@ fn completed(new: &ListPrice, old: Option<&ListPrice>) -> ListPrice {
     let Some(old) = old else { return new.clone() };
     let rates = ListRates {
         cached_input: new.rates.cached_input.or(old.rates.cached_input),
+        cache_write: new.rates.cache_write.or(old.rates.cache_write),
+        cache_write_1h: new.rates.cache_write_1h.or(old.rates.cache_write_1h),
         reasoning: new.rates.reasoning.or(old.rates.reasoning),
         ..new.rates
     };
@@ -189,6 +191,8 @@ fn completed(new: &ListPrice, old: Option<&ListPrice>) -> ListPrice {
     for tier in &mut tiers {
         if let Some(old) = old.tiers.iter().find(|old| old.above_input_tokens == tier.above_input_tokens) {
             tier.rates.cached_input = tier.rates.cached_input.or(old.rates.cached_input);
+            tier.rates.cache_write = tier.rates.cache_write.or(old.rates.cache_write);
+            tier.rates.cache_write_1h = tier.rates.cache_write_1h.or(old.rates.cache_write_1h);
             tier.rates.reasoning = tier.rates.reasoning.or(old.rates.reasoning);
         }
     }
@@ -196,7 +200,7 @@ fn completed(new: &ListPrice, old: Option<&ListPrice>) -> ListPrice {
 }
 
 impl Row {
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; 10] {
         let old = self.old.as_ref();
         let (new, note) = match &self.outcome {
             Outcome::Unknown(why) => (old, why.clone()),
@@ -219,6 +223,8 @@ impl Row {
             self.seller.clone(),
             change(|rates| Some(rates.input)),
             change(|rates| rates.cached_input),
+            change(|rates| rates.cache_write),
+            change(|rates| rates.cache_write_1h),
             change(|rates| Some(rates.output)),
             change(|rates| rates.reasoning),
             arrow(tiers_text(old), tiers_text(new)),

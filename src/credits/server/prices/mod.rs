@@ -20,7 +20,7 @@ pub use self::edit::exchange;
 pub use self::file::{ChatRule, Credit, FlatPrices, ImageRule, ListPrice, ListRates, ListTier, ModelEntry, PriceFile};
 pub use self::import::{Here, Plan};
 pub use self::price::{ChatPrice, ImagePrice};
-pub use self::rate::{ChatRate, Rates, Tier, TokenRates, TokenUse};
+pub use self::rate::{CacheWrites, ChatRate, Rates, Tier, TokenRates, TokenUse};
 pub use self::show::{Configured, InForce, ShownPrice};
 pub use self::source::{Loaded, PriceSource};
 

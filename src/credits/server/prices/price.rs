@@ -71,8 +71,15 @@ fn spell_chat(rate: &ChatRate) -> String {
     }
 }
 
-fn spell_rates(Rates { input, cached_input, output, reasoning }: Rates) -> String {
-    format!("{input}/{cached_input}/{output}/{reasoning}")
+fn spell_rates(Rates { input, cached_input, cache_write, cache_write_1h, output, reasoning }: Rates) -> String {
+    let mut text = format!("{input}/{cached_input}/{output}/{reasoning}");
+    if cache_write != input {
+        _ = write!(text, " write {cache_write}");
+    }
+    if let Some(hour) = cache_write_1h {
+        _ = write!(text, " hour {hour}");
+    }
+    text
 }
 
 fn spell_image(default: Amount, sizes: &BTreeMap<String, Amount>) -> String {
@@ -111,7 +118,7 @@ mod tests {
 
     #[test]
     fn whatever_changes_what_is_paid_changes_the_version() {
-        let rates = Rates { input: 1, cached_input: 2, output: 3, reasoning: 4 };
+        let rates = Rates { input: 1, cached_input: 2, cache_write: 1, cache_write_1h: None, output: 3, reasoning: 4 };
         let price = TokenRates { base: rates, per_call: Amount::ZERO, tiers: Vec::new() };
         let tier = |above_input_tokens, rates| vec![Tier { above_input_tokens, rates }];
         let other = Rates { reasoning: 5, ..rates };
@@ -119,6 +126,8 @@ mod tests {
             price.clone(),
             TokenRates { base: Rates { input: 9, ..rates }, ..price.clone() },
             TokenRates { base: Rates { cached_input: 9, ..rates }, ..price.clone() },
+            TokenRates { base: Rates { cache_write: 9, ..rates }, ..price.clone() },
+            TokenRates { base: Rates { cache_write_1h: Some(9), ..rates }, ..price.clone() },
             TokenRates { base: Rates { output: 9, ..rates }, ..price.clone() },
             TokenRates { base: Rates { reasoning: 9, ..rates }, ..price.clone() },
             TokenRates { per_call: Amount::LEAST, ..price.clone() },

@@ -125,10 +125,16 @@ fn chat_text(rate: &ChatRate) -> String {
     }
 }
 
-fn rates_text(Rates { input, cached_input, output, reasoning }: Rates) -> String {
+fn rates_text(Rates { input, cached_input, cache_write, cache_write_1h, output, reasoning }: Rates) -> String {
     let mut text = format!("{} in", written(input));
     if cached_input != input {
         _ = write!(text, ", {} cached", written(cached_input));
+    }
+    if cache_write != input {
+        _ = write!(text, ", {} written to the cache", written(cache_write));
+    }
+    if let Some(hour) = cache_write_1h {
+        _ = write!(text, ", {} for an hour", written(hour));
     }
     _ = write!(text, ", {} out", written(output));
     if reasoning != output {

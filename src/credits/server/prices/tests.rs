@@ -261,13 +261,13 @@ fn what_a_catalogue_changes_is_shown() {
     insta::assert_snapshot!(plan.table(), @r"
     models.dev: 5 of 6 models, in USD for a million tokens.
 
-    MODEL         AT      INPUT       CACHED    OUTPUT   THOUGHT  TIERS
-    gpt-6         openai  1.25 → 1.5  – → 0.15  10       –        –                      changes
-    gpt-5.4       openai  2.5         – → 0.25  14 → 15  –        – → 272000: 5/22.5     changes
-    gpt-5.4-mini  openai  0.75        –         4 → 4.5  –        1000: 1/2 → 1000: 1/3  changes
-    flat          openai  – → 1       –         – → 1    –        –                      is not written: its price in the file is in credits
-    unknown               1           –         1        –        –                      is not in the catalogue
-    gpt-7         openai  – → 1       –         – → 1    –        –                      is not written: the file does not name it
+    MODEL         AT      INPUT       CACHED    WRITTEN  1H  OUTPUT   THOUGHT  TIERS
+    gpt-6         openai  1.25 → 1.5  – → 0.15  –        –   10       –        –                      changes
+    gpt-5.4       openai  2.5         – → 0.25  –        –   14 → 15  –        – → 272000: 5/22.5     changes
+    gpt-5.4-mini  openai  0.75        –         –        –   4 → 4.5  –        1000: 1/2 → 1000: 1/3  changes
+    flat          openai  – → 1       –         –        –   – → 1    –        –                      is not written: its price in the file is in credits
+    unknown               1           –         –        –   1        –        –                      is not in the catalogue
+    gpt-7         openai  – → 1       –         –        –   – → 1    –        –                      is not written: the file does not name it
     ");
     assert_eq!(plan.changes(), 3);
 }

@@ -59,11 +59,20 @@ struct MessageUsage {
     input: Option<Odd<Option<u32>>>,
     #[serde(rename = "cache_creation_input_tokens")]
     cache_written: Option<Odd<Option<u32>>>,
+    cache_creation: Odd<First<CacheCreation>>,
     #[serde(rename = "cache_read_input_tokens")]
     cache_read: Option<Odd<Option<u32>>>,
     #[serde(rename = "output_tokens")]
     output: Option<Odd<Option<u32>>>,
     output_tokens_details: Odd<First<OutputDetails>>,
+}
+
+/// What was written to the cache, by how long it stays there.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    #[serde(rename = "ephemeral_1h_input_tokens")]
+    for_an_hour: Odd<Option<u32>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,7 +84,8 @@ struct OutputDetails {
 impl MessageUsage {
     /// Nothing where one of them is told and cannot be read.
     fn read(self, is_last: bool) -> Option<Counts> {
-        let Self { input, cache_written, cache_read, output, output_tokens_details: Odd(First(details)) } = self;
+        let Self { input, cache_written, cache_read, output, .. } = self;
+        let (Odd(First(details)), Odd(First(creation))) = (self.output_tokens_details, self.cache_creation);
         let is_told = |count: &Option<Odd<Option<u32>>>| count.as_ref().is_none_or(|Odd(count)| count.is_some());
         // Those of the cache may be null.
         if !is_told(&input) || !is_told(&output) {
@@ -83,9 +93,10 @@ impl MessageUsage {
         }
         let [input, cache_written, cache_read, output] =
             [input, cache_written, cache_read, output].map(|count| count.and_then(|Odd(count)| count));
+        let cache_written_1h = creation.and_then(|creation| creation.for_an_hour.0);
         let reasoning = details.and_then(|details| details.thinking_tokens.0);
         let is_last = is_last && output.is_some();
-        Some(Counts { input, cache_written, cache_read, output, reasoning, is_last })
+        Some(Counts { input, cache_written, cache_written_1h, cache_read, output, reasoning, is_last })
     }
 }
 
@@ -225,7 +236,8 @@ mod tests {
 
     #[test]
     fn thoughts_text_calls_and_usage_come_as_they_are_told() {
-        let usage = json!({"input_tokens": 9, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 1});
+        let usage = json!({"input_tokens": 9, "cache_creation_input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 1,
+            "cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 2}});
         let told = events(&[
             json!({"type": "message_start", "message": {"content": [], "usage": usage}}),
             json!({"type": "ping"}),
@@ -243,7 +255,12 @@ mod tests {
                 "usage": {"output_tokens": 25, "output_tokens_details": {"thinking_tokens": 11}}}),
             json!({"type": "message_stop"}),
         ]);
-        let first = Usage { cached_input_tokens: Some(5), ..Usage::of(17, 1) };
+        let first = Usage {
+            cached_input_tokens: Some(5),
+            cache_write_tokens: Some(3),
+            cache_write_1h_tokens: Some(2),
+            ..Usage::of(17, 1)
+        };
         let last = Usage { reasoning_tokens: Some(11), output_tokens: 25, ..first };
         let seal = |data: &str| Some(Seal { kind: SEALS.into(), data: data.to_owned() });
         let thought = |text: &str, seal| ProviderEvent::Thought(Thought { text: text.to_owned(), seal });
@@ -296,6 +313,7 @@ mod tests {
         };
         for (status, kind, message, failure) in [
             (400, "invalid_request_error", "max_tokens: too many", false),
+            (400, "invalid_request_error", "A maximum of 4 blocks with cache_control may be provided. Found 5.", false),
             (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.", true),
             (401, "authentication_error", "invalid x-api-key", true),
             (402, "billing_error", "no", true),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::{AnswerFormat, Effort, ProviderRequest, Role, ToolChoice, Toolbox, Turn};
+use super::super::{AnswerFormat, CacheControl, Effort, ProviderRequest, Role, ToolChoice, Toolbox, Turn};
 use super::config::ApiVersion;
 use super::model::{Thinking, takes_sampling};
 use super::{REDACTED, SEALS};
@@ -43,6 +43,8 @@ pub(super) struct Body<'a> {
     tools: Vec<BodyTool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<BodyChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<CacheControl>,
     stream: bool,
 }
 
@@ -57,9 +59,13 @@ struct Message<'a> {
 enum Block<'a> {
     Text {
         text: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
     },
     Image {
         source: Source<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
     },
     Thinking {
         thinking: &'a str,
@@ -72,12 +78,16 @@ enum Block<'a> {
         id: &'a str,
         name: &'a str,
         input: Cow<'a, RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
     },
     ToolResult {
         tool_use_id: &'a str,
         content: Vec<Self>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         is_error: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
     },
 }
 
@@ -124,6 +134,8 @@ struct BodyTool<'a> {
     input_schema: Cow<'a, RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<CacheControl>,
 }
 
 #[derive(Serialize)]
@@ -136,28 +148,68 @@ struct BodyChoice<'a> {
     disable_parallel_tool_use: bool,
 }
 
-/// The text of a turn, then what it shows; white space alone is refused.
-fn blocks_of(turn: &Turn) -> impl Iterator<Item = Block<'_>> {
-    let text = (!turn.content.trim().is_empty()).then(|| Block::Text { text: turn.told() });
-    let images = turn.images.iter().map(|image| Block::Image {
-        source: Source { kind: "base64", media_type: &image.media_type, data: image.to_base64() },
-    });
-    text.into_iter().chain(images)
+/// The text of a turn, then what it shows and calls, up to each mark and after the last; white space alone is refused.
+fn blocks_of(turn: &Turn) -> Vec<Block<'_>> {
+    let mut blocks = Vec::new();
+    let (mut from, mut shown, mut called) = (0, 0, 0);
+    let marks = turn.cache.iter().map(|mark| (mark.text, mark.images, mark.calls, Some(mark.control)));
+    let all = (turn.content.len(), turn.images.len(), turn.calls.len(), None);
+    for (text, images, calls, control) in marks.chain([all]) {
+        // Images may be left out, and are not shown then.
+        let (text, images, calls) = (text.max(from), images.clamp(shown, all.1), calls.clamp(called, all.2));
+        let said = turn.content.get(from..text).unwrap_or_default();
+        if !said.trim().is_empty() {
+            let name = turn.name.as_ref().filter(|_| from == 0);
+            let text = name.map_or(Cow::Borrowed(said), |name| format!("{name}: {said}").into());
+            blocks.push(Block::Text { text, cache_control: None });
+        }
+        blocks.extend(turn.images[shown..images].iter().map(|image| Block::Image {
+            source: Source { kind: "base64", media_type: &image.media_type, data: image.to_base64() },
+            cache_control: None,
+        }));
+        blocks.extend(turn.calls[called..calls].iter().map(|call| Block::ToolUse {
+            id: &call.id,
+            name: &call.name,
+            input: object(&call.arguments),
+            cache_control: None,
+        }));
+        if let (Some(control), Some(last)) = (control, blocks.last_mut()) {
+            last.cache(control);
+        }
+        (from, shown, called) = (text, images, calls);
+    }
+    blocks
+}
+
+impl Block<'_> {
+    /// All up to it is to be cached. What was thought cannot be marked.
+    fn cache(&mut self, control: CacheControl) {
+        match self {
+            Self::Text { cache_control, .. }
+            | Self::Image { cache_control, .. }
+            | Self::ToolUse { cache_control, .. }
+            | Self::ToolResult { cache_control, .. } => *cache_control = Some(control),
+            Self::Thinking { .. } | Self::RedactedThinking { .. } => {}
+        }
+    }
 }
 
 /// What a turn is to it: what was thought and what was called stand where they did.
 fn content_of(turn: &Turn) -> Vec<Block<'_>> {
     if let Some(result) = &turn.result {
-        let content = blocks_of(turn).collect();
-        return vec![Block::ToolResult { tool_use_id: &result.call_id, content, is_error: result.is_error }];
+        let content = blocks_of(turn);
+        return vec![Block::ToolResult {
+            tool_use_id: &result.call_id,
+            content,
+            is_error: result.is_error,
+            cache_control: result.cache,
+        }];
     }
     let thoughts = turn.thoughts_of(SEALS).map(|(text, seal)| match seal.strip_prefix(REDACTED) {
         Some(data) => Block::RedactedThinking { data },
         None => Block::Thinking { thinking: text, signature: seal },
     });
-    let calls =
-        turn.calls.iter().map(|call| Block::ToolUse { id: &call.id, name: &call.name, input: object(&call.arguments) });
-    thoughts.chain(blocks_of(turn)).chain(calls).collect()
+    thoughts.chain(blocks_of(turn)).collect()
 }
 
 /// What a model wrote for arguments may be no JSON.
@@ -187,7 +239,7 @@ fn messages_of(turns: &[Turn]) -> Vec<Message<'_>> {
     }
     // What an answer begins with may not end with white space.
     if let Some(Message { role: "assistant", content }) = messages.last_mut()
-        && let Some(Block::Text { text }) = content.last_mut()
+        && let Some(Block::Text { text, .. }) = content.last_mut()
     {
         *text = text.trim_end().to_owned().into();
     }
@@ -225,6 +277,7 @@ fn tools_of(toolbox: &Toolbox) -> Vec<BodyTool<'_>> {
         description: tool.description.as_deref(),
         input_schema: tool.schema.as_deref().map_or_else(|| raw(EMPTY[1]), Cow::Borrowed),
         strict: tool.strict,
+        cache_control: tool.cache,
     });
     tools.collect()
 }
@@ -287,6 +340,7 @@ impl<'a> Body<'a> {
             output_config: (effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format }),
             tools: tools_of(&sampling.toolbox),
             tool_choice: choice_of(&sampling.toolbox),
+            cache_control: sampling.cache,
             stream: true,
         }
     }
@@ -296,7 +350,7 @@ impl<'a> Body<'a> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::super::{Sampling, Seal, Thought, Tool, ToolCall};
+    use super::super::super::{CacheMark, CacheTtl, Sampling, Seal, Thought, Tool, ToolCall};
     use super::*;
 
     fn body(turns: Vec<Turn>, sampling: Sampling, model: &str) -> Value {
@@ -338,7 +392,7 @@ mod tests {
             Turn::result("b", "no", true),
             Turn::new(Role::User, "Well?"),
         ];
-        let tool = Tool { name: "weather".to_owned(), description: None, schema: None, strict: None };
+        let tool = Tool { name: "weather".to_owned(), ..Tool::default() };
         let toolbox = Toolbox { tools: vec![tool], choice: ToolChoice::Required, parallel: Some(false) };
         let sampling = Sampling { toolbox: toolbox.into(), ..sampling(None) };
         assert_eq!(
@@ -365,6 +419,53 @@ mod tests {
                 "tool_choice": {"type": "any", "disable_parallel_tool_use": true},
             })
         );
+    }
+
+    #[test]
+    fn a_turn_is_cached_up_to_where_it_is_marked() {
+        let control = |ttl| CacheControl::Ephemeral { ttl };
+        let mark = |text, images, calls, ttl| CacheMark { text, images, calls, control: control(ttl) };
+        let call = |id: &str| ToolCall { id: id.to_owned(), name: "look".to_owned(), arguments: String::new() };
+        let hour = Some(CacheTtl::OneHour);
+        let system = Turn { cache: vec![mark(5, 0, 0, hour)], ..Turn::new(Role::System, "Long.Short.") };
+        let asked = Turn {
+            name: Some("Ada".to_owned()),
+            // The last is beyond what there is, as where images are left out.
+            cache: vec![mark(4, 0, 0, None), mark(4, 1, 0, Some(CacheTtl::FiveMinutes))],
+            ..Turn::new(Role::User, "What?  ")
+        };
+        let answer = Turn {
+            cache: vec![mark(0, 0, 0, None), mark(5, 0, 1, None)],
+            calls: vec![call("a"), call("b")],
+            ..Turn::new(Role::Assistant, "Hello")
+        };
+        let mut result = Turn { cache: vec![mark(2, 0, 0, None)], ..Turn::result("a", "20 C", false) };
+        result.result.as_mut().unwrap().cache = Some(control(None));
+        let tool = Tool { name: "look".to_owned(), cache: Some(control(hour)), ..Tool::default() };
+        let toolbox = Toolbox { tools: vec![tool], ..Toolbox::default() };
+        let sampling = Sampling { toolbox: toolbox.into(), cache: Some(control(None)), ..sampling(None) };
+        let body = body(vec![system, asked, answer, result], sampling, "claude-sonnet-4-5");
+        let (plain, hour) = (json!({"type": "ephemeral"}), json!({"type": "ephemeral", "ttl": "1h"}));
+        assert_eq!(
+            body["system"],
+            json!([{"type": "text", "text": "Long.", "cache_control": hour}, {"type": "text", "text": "Short."}])
+        );
+        let five = json!({"type": "ephemeral", "ttl": "5m"});
+        let input = json!({});
+        assert_eq!(
+            body["messages"],
+            json!([
+                {"role": "user", "content": [
+                    {"type": "text", "text": "Ada: What", "cache_control": five}, {"type": "text", "text": "?  "}]},
+                {"role": "assistant", "content": [
+                    {"type": "text", "text": "Hello"},
+                    {"type": "tool_use", "id": "a", "name": "look", "input": input, "cache_control": plain},
+                    {"type": "tool_use", "id": "b", "name": "look", "input": input}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "cache_control": plain, "content": [
+                    {"type": "text", "text": "20", "cache_control": plain}, {"type": "text", "text": " C"}]}]},
+            ])
+        );
+        assert_eq!((&body["tools"][0]["cache_control"], &body["cache_control"]), (&hour, &plain));
     }
 
     #[test]

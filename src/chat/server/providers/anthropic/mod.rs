@@ -85,6 +85,10 @@ impl ChatProvider for AnthropicProvider {
         self.config.calls_tools
     }
 
+    fn caches_prompts(&self) -> bool {
+        true
+    }
+
     fn leaves_out(&self, sampling: &Sampling) -> Option<&'static str> {
         sampling.first_of(&["frequency_penalty", "presence_penalty", "logit_bias"])
     }

@@ -53,6 +53,8 @@ pub(super) struct Counts {
     /// Without those that were written to a cache, or read from it.
     pub input: Option<u32>,
     pub cache_written: Option<u32>,
+    /// Of those, for an hour.
+    pub cache_written_1h: Option<u32>,
     pub cache_read: Option<u32>,
     pub output: Option<u32>,
     pub reasoning: Option<u32>,
@@ -65,6 +67,7 @@ impl Counts {
         Self {
             input: more.input.or(self.input),
             cache_written: more.cache_written.or(self.cache_written),
+            cache_written_1h: more.cache_written_1h.or(self.cache_written_1h),
             cache_read: more.cache_read.or(self.cache_read),
             output: more.output.or(self.output),
             reasoning: more.reasoning.or(self.reasoning),
@@ -78,6 +81,9 @@ impl Counts {
         let input = self.input?.saturating_add(written).saturating_add(read);
         Some(Usage {
             cached_input_tokens: self.cache_read,
+            // It says so too where it was not asked to.
+            cache_write_tokens: self.cache_written.filter(|tokens| *tokens > 0),
+            cache_write_1h_tokens: self.cache_written_1h.filter(|tokens| *tokens > 0),
             reasoning_tokens: self.reasoning,
             ..Usage::of(input, self.output?)
         })

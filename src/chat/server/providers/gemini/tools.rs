@@ -115,7 +115,7 @@ pub(super) fn seal_first(parts: &mut [Part<'_>]) {
 
 /// What came of a call, whose name is with the call.
 pub(super) fn results_of<'a>(turn: &'a Turn, turns: &'a [Turn]) -> Vec<Part<'a>> {
-    let Some(ToolResult { call_id, is_error }) = &turn.result else { return Vec::new() };
+    let Some(ToolResult { call_id, is_error, .. }) = &turn.result else { return Vec::new() };
     let mut calls = turns.iter().rev().flat_map(|turn| &turn.calls);
     let name = calls.find(|call| call.id == *call_id).map_or("", |call| call.name.as_str());
     let content = turn.content.as_str();

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::super::{AnswerFormat, ProviderRequest, Role, Seal, Tool, ToolChoice, ToolResult, Turn};
+use super::super::{AnswerFormat, ImageDetail, ProviderRequest, Role, Seal, Tool, ToolChoice, ToolResult, Turn};
 use crate::generation::Refused;
 
 /// What can be left out where a server does not take it, as nobody who asks has chosen it. The old name of the limit stands in for
@@ -94,7 +94,7 @@ struct ToolFunction<'a> {
 
 impl<'a> BodyTool<'a> {
     fn of(tool: &'a Tool) -> Self {
-        let Tool { name, description, schema, strict } = tool;
+        let Tool { name, description, schema, strict, .. } = tool;
         let (description, parameters, strict) = (description.as_deref(), schema.as_deref(), *strict);
         Self { kind: "function", function: ToolFunction { name, description, parameters, strict } }
     }
@@ -142,6 +142,8 @@ enum BodyPart<'a> {
 #[derive(Serialize)]
 struct ImageUrl {
     url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<ImageDetail>,
 }
 
 /// Whether the field at this place of [`OPTIONAL`] is sent.
@@ -168,9 +170,9 @@ fn content_of(turn: &Turn) -> Option<BodyContent<'_>> {
 }
 
 fn parts_of<'a>(turn: &'a Turn, text: Cow<'a, str>) -> BodyContent<'a> {
-    let images = turn.images.iter().map(|image| {
+    let images = turn.shown().map(|(image, detail)| {
         let url = format!("data:{};base64,{}", image.media_type, image.to_base64());
-        BodyPart::ImageUrl { image_url: ImageUrl { url } }
+        BodyPart::ImageUrl { image_url: ImageUrl { url, detail } }
     });
     BodyContent::Parts(std::iter::once(BodyPart::Text { text }).chain(images).collect())
 }

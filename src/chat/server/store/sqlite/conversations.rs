@@ -170,10 +170,12 @@ pub(super) fn branch_conversation(
     let mut copy = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, author, content, state, provider, model, fallback_from, credits,
              error_code, input_tokens, output_tokens, created_at, cached, place, cut, cut_reason, cached_input_tokens,
-             reasoning_tokens, tokens_estimated, price_version, thoughts, thought_ms, copy_of)
+             reasoning_tokens, tokens_estimated, price_version, thoughts, thought_ms, cache_write_tokens,
+             cache_write_1h_tokens, copy_of)
          SELECT ?1, ?2, author, content, state, provider, model, fallback_from, 0,
              error_code, input_tokens, output_tokens, created_at, cached, place, cut, cut_reason, cached_input_tokens,
-             reasoning_tokens, tokens_estimated, price_version, thoughts, thought_ms, coalesce(copy_of, id)
+             reasoning_tokens, tokens_estimated, price_version, thoughts, thought_ms, cache_write_tokens,
+             cache_write_1h_tokens, coalesce(copy_of, id)
          FROM messages WHERE id = ?3",
     )?;
     for (message, images) in said {

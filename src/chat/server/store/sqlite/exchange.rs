@@ -85,7 +85,7 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             "UPDATE messages SET state = ?2, content = ?3, provider = ?4, model = ?5, fallback_from = ?6, credits = ?7,
                  error_code = ?8, input_tokens = ?9, output_tokens = ?10, cached = ?11, cut = ?12, cut_reason = ?13,
                  cached_input_tokens = ?14, reasoning_tokens = ?15, tokens_estimated = ?16, price_version = ?17,
-                 calls = ?18, thoughts = ?19, thought_ms = ?20
+                 calls = ?18, thoughts = ?19, thought_ms = ?20, cache_write_tokens = ?21, cache_write_1h_tokens = ?22
              WHERE id = ?1 AND state = 'running'",
         )?
         .execute(params![
@@ -109,6 +109,8 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
             calls_json(&reply.calls)?,
             reply.thinking.as_ref().map(|thinking| &thinking.text),
             reply.thinking.as_ref().map(|thinking| thinking.millis),
+            reply.usage.and_then(|usage| usage.cache_write_tokens),
+            reply.usage.and_then(|usage| usage.cache_write_1h_tokens),
         ])?;
     if changed == 1 {
         return Ok(true);

@@ -9,7 +9,8 @@ use crate::platform::ids::{ConversationId, MessageId};
 pub(super) const MESSAGE: &str =
     "m.id, m.author, m.content, m.state, m.provider, m.model, m.fallback_from, m.credits, m.error_code,
     m.input_tokens, m.output_tokens, m.created_at, m.cached, m.images, m.cut, m.place, m.cut_reason,
-    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version, m.calls, m.thoughts, m.thought_ms";
+    m.cached_input_tokens, m.reasoning_tokens, m.tokens_estimated, m.price_version, m.calls, m.thoughts, m.thought_ms,
+    m.cache_write_tokens, m.cache_write_1h_tokens";
 
 pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
     let (author, state): (String, String) = (row.get(1)?, row.get(3)?);
@@ -18,6 +19,8 @@ pub(super) fn read_message(row: &Row<'_>) -> StoreResult<Message> {
             input_tokens,
             output_tokens,
             cached_input_tokens: row.get(17)?,
+            cache_write_tokens: row.get(24)?,
+            cache_write_1h_tokens: row.get(25)?,
             reasoning_tokens: row.get(18)?,
             estimated: row.get(19)?,
         }),

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::super::file::{ListPrice, ListRates, ListTier};
-use super::{Entry, NO_TOKENS, Object, Prices, UNREADABLE, complete, number, object, text};
+use super::{Entry, NO_TOKENS, Object, Prices, UNREADABLE, Written, number, object, text};
 
 const ONE_TOKEN: i32 = 12;
 const INPUT: &str = "input_cost_per_token";
 const OUTPUT: &str = "output_cost_per_token";
 const CACHED: &str = "cache_read_input_token_cost";
+const WRITTEN: &str = "cache_creation_input_token_cost";
+const WRITTEN_1H: &str = "cache_creation_input_token_cost_above_1hr";
 const REASONING: &str = "output_cost_per_reasoning_token";
 
 pub(super) fn is_model(value: &RawValue) -> bool {
@@ -35,24 +37,22 @@ pub(super) fn read(top: &Object) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// Rates as they are written, before what is missing is filled in.
-#[derive(Clone, Copy, Default)]
-struct Written {
-    input: Option<u64>,
-    output: Option<u64>,
-    cached: Option<u64>,
-    reasoning: Option<u64>,
-}
-
 impl Written {
     fn read(prices: &mut Prices<'_>, suffix: &str) -> Result<Self, &'static str> {
         let mut get = |key: &str| prices.get(&format!("{key}{suffix}"));
-        Ok(Self { input: get(INPUT)?, output: get(OUTPUT)?, cached: get(CACHED)?, reasoning: get(REASONING)? })
+        Ok(Self {
+            input: get(INPUT)?,
+            cached: get(CACHED)?,
+            cache_write: get(WRITTEN)?,
+            cache_write_1h: get(WRITTEN_1H)?,
+            output: get(OUTPUT)?,
+            reasoning: get(REASONING)?,
+        })
     }
 
     /// A tier may name only what it changes.
     fn over(self, base: Self) -> Result<ListRates, &'static str> {
-        complete(self.input.or(base.input), self.output.or(base.output), self.cached, self.reasoning)
+        Self { input: self.input.or(base.input), output: self.output.or(base.output), ..self }.complete()
     }
 }
 
@@ -80,6 +80,8 @@ fn read_price(model: &Object, is_rounded: &mut bool) -> Result<ListPrice, &'stat
                         input: written.input.or(base.input),
                         output: written.output.or(base.output),
                         cached: written.cached.or(base.cached),
+                        cache_write: written.cache_write.or(base.cache_write),
+                        cache_write_1h: written.cache_write_1h.or(base.cache_write_1h),
                         reasoning: written.reasoning.or(base.reasoning),
                     }
                 }
@@ -95,7 +97,8 @@ fn read_price(model: &Object, is_rounded: &mut bool) -> Result<ListPrice, &'stat
 
 /// `_above_272k_tokens` at the end of the name of a price for tokens.
 fn threshold_of(key: &str) -> Option<&str> {
-    let at = [INPUT, OUTPUT, CACHED, REASONING].iter().find_map(|name| key.strip_prefix(name))?;
+    // The longer of two names that begin alike comes first.
+    let at = [INPUT, OUTPUT, CACHED, WRITTEN_1H, WRITTEN, REASONING].iter().find_map(|name| key.strip_prefix(name))?;
     (at.starts_with("_above_") && at.ends_with("_tokens")).then_some(at)
 }
 

@@ -165,19 +165,36 @@ fn number(raw: &RawValue) -> Result<Option<Decimal>, &'static str> {
     }
 }
 
-/// A price that can be used: with prices of zero as if they were not there.
-fn complete(
+/// A price as it is written, before it is known whether it can be used.
+#[derive(Clone, Copy, Default)]
+struct Written {
     input: Option<u64>,
-    output: Option<u64>,
     cached: Option<u64>,
+    cache_write: Option<u64>,
+    cache_write_1h: Option<u64>,
+    output: Option<u64>,
     reasoning: Option<u64>,
-) -> Result<ListRates, &'static str> {
-    let (Some(input), Some(output)) = (input, output) else { return Err(NO_TOKENS) };
-    if input == 0 || output == 0 {
-        return Err(FREE);
+}
+
+impl Written {
+    /// A price that can be used: with prices of zero as if they were not there.
+    fn complete(self) -> Result<ListRates, &'static str> {
+        let (Some(input), Some(output)) = (self.input, self.output) else { return Err(NO_TOKENS) };
+        if input == 0 || output == 0 {
+            return Err(FREE);
+        }
+        let some = |price: Option<u64>| price.filter(|price| *price > 0);
+        let cache_write = some(self.cache_write);
+        Ok(ListRates {
+            input,
+            cached_input: some(self.cached),
+            cache_write,
+            // By itself it says nothing that anybody takes.
+            cache_write_1h: some(self.cache_write_1h).filter(|_| cache_write.is_some()),
+            output,
+            reasoning: some(self.reasoning),
+        })
     }
-    let some = |price: Option<u64>| price.filter(|price| *price > 0);
-    Ok(ListRates { input, cached_input: some(cached), output, reasoning: some(reasoning) })
 }
 
 fn object(raw: &RawValue) -> Option<Object> {

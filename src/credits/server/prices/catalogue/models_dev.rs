@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 use super::super::file::{ListPrice, ListTier};
-use super::{Entry, NO_TOKENS, Object, Prices, UNREADABLE, complete, number, object};
+use super::{Entry, NO_TOKENS, Object, Prices, UNREADABLE, Written, number, object};
 
 const MILLION_TOKENS: i32 = 6;
 const LONG_CONTEXT: u64 = 200_000;
@@ -56,8 +56,14 @@ fn read_cost(cost: &Object, is_rounded: &mut bool) -> Result<ListPrice, &'static
 
 fn read_rates(cost: &Object, is_rounded: &mut bool) -> Result<super::ListRates, &'static str> {
     let mut prices = Prices::new(cost, MILLION_TOKENS);
-    let rates =
-        complete(prices.get("input")?, prices.get("output")?, prices.get("cache_read")?, prices.get("reasoning")?);
+    let written = Written {
+        input: prices.get("input")?,
+        cached: prices.get("cache_read")?,
+        cache_write: prices.get("cache_write")?,
+        cache_write_1h: None,
+        output: prices.get("output")?,
+        reasoning: prices.get("reasoning")?,
+    };
     *is_rounded |= prices.is_rounded;
-    rates
+    written.complete()
 }

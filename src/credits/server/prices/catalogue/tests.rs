@@ -10,6 +10,9 @@ const MODELS_DEV: &str = r#"{
       "tiers": [{"tier": {"type": "context", "size": 272000}, "input": 5, "output": 22.5, "cache_read": 0.5}],
       "context_over_200k": {"input": 5, "output": 22.5, "cache_read": 0.5}}},
     "gpt-image": {"id": "gpt-image"}}},
+  "anthropic": {"id": "anthropic", "models": {
+    "claude-sonnet-4": {"cost": {"input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75,
+      "context_over_200k": {"input": 6, "output": 22.5, "cache_read": 0.6, "cache_write": 7.5}}}}},
   "google": {"id": "google", "models": {
     "gemini-old": {"cost": {"input": 1.25, "output": 10, "reasoning": null,
       "context_over_200k": {"input": 2.5, "output": 15}}}}},
@@ -34,6 +37,12 @@ const LITELLM: &str = r#"{
     "cache_read_input_token_cost": 2.5e-07, "input_cost_per_token_above_272k_tokens": 5e-06,
     "output_cost_per_token_above_272k_tokens": 2.25e-05, "cache_read_input_token_cost_above_272k_tokens": 5e-07,
     "input_cost_per_token_above_272k_tokens_priority": 1e-05, "cache_creation_input_token_cost_above_1hr": 1e-05},
+  "claude-sonnet-4": {"litellm_provider": "anthropic", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
+    "cache_read_input_token_cost": 3e-07, "cache_creation_input_token_cost": 3.75e-06,
+    "cache_creation_input_token_cost_above_1hr": 6e-06, "input_cost_per_token_above_200k_tokens": 6e-06,
+    "output_cost_per_token_above_200k_tokens": 2.25e-05, "cache_read_input_token_cost_above_200k_tokens": 6e-07,
+    "cache_creation_input_token_cost_above_200k_tokens": 7.5e-06,
+    "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 1.2e-05},
   "gemini-2.5-pro": {"litellm_provider": "vertex_ai-language-models", "input_cost_per_token": 9e-06,
     "output_cost_per_token": 9e-06},
   "gemini/gemini-2.5-pro": {"litellm_provider": "gemini", "input_cost_per_token": 1.25e-06, "output_cost_per_token": 1e-05,
@@ -50,7 +59,7 @@ const LITELLM: &str = r#"{
 }"#;
 
 fn rates(input: u64, cached_input: Option<u64>, output: u64, reasoning: Option<u64>) -> ListRates {
-    ListRates { input, cached_input, output, reasoning }
+    ListRates { cached_input, reasoning, ..ListRates::of(input, output) }
 }
 
 fn price(rates: ListRates, tiers: &[(u64, ListRates)]) -> Result<ListPrice, &'static str> {
@@ -86,6 +95,23 @@ fn both_catalogues_are_recognised_and_read_exactly() {
         // A version costs what the model costs.
         assert_eq!(one(&catalogue, "gpt-5.4-2026-03-05", None).price, tiered, "{name}");
         assert_eq!(catalogue.find("gpt-6", None, None), Found::Nothing);
+    }
+}
+
+/// Only one of them knows what an hour costs.
+#[test]
+fn what_is_written_to_a_cache_is_read_of_both_catalogues() {
+    for (text, hours) in [(MODELS_DEV, [None, None]), (LITELLM, [Some(6_000_000), Some(12_000_000)])] {
+        let catalogue = Catalogue::parse(text).unwrap();
+        let of = |input, cached, write, cache_write_1h, output| ListRates {
+            cache_write: Some(write),
+            cache_write_1h,
+            ..rates(input, Some(cached), output, None)
+        };
+        let [short, long] = hours;
+        let tier = (200_000, of(6_000_000, 600_000, 7_500_000, long, 22_500_000));
+        let expected = price(of(3_000_000, 300_000, 3_750_000, short, 15_000_000), &[tier]);
+        assert_eq!(one(&catalogue, "claude-sonnet-4", Some("anthropic")).price, expected);
     }
 }
 

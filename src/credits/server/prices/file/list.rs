@@ -34,6 +34,8 @@ pub struct ListPrice {
 pub struct ListRates {
     pub input: u64,
     pub cached_input: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub cache_write_1h: Option<u64>,
     pub output: u64,
     pub reasoning: Option<u64>,
 }
@@ -90,6 +92,8 @@ impl Credit {
         Rates {
             input: self.price(list.input),
             cached_input: self.price(list.cached_input.unwrap_or(list.input)),
+            cache_write: self.price(list.cache_write.unwrap_or(list.input)),
+            cache_write_1h: list.cache_write_1h.map(|hour| self.price(hour)),
             output: self.price(list.output),
             reasoning: self.price(list.reasoning.unwrap_or(list.output)),
         }
@@ -105,8 +109,12 @@ impl Credit {
 }
 
 impl From<Price> for ListPrice {
-    fn from(Price { input, output }: Price) -> Self {
-        Self { rates: ListRates { input, cached_input: None, output, reasoning: None }, tiers: Vec::new() }
+    fn from(Price { input, output, cached_input, cache_write, cache_write_1h }: Price) -> Self {
+        // Nothing is sold for nothing.
+        let [cached_input, cache_write, cache_write_1h] =
+            [cached_input, cache_write, cache_write_1h].map(|rate| rate.filter(|rate| *rate > 0));
+        let rates = ListRates { cached_input, cache_write, cache_write_1h, ..ListRates::of(input, output) };
+        Self { rates, tiers: Vec::new() }
     }
 }
 
@@ -119,17 +127,28 @@ impl ListPrice {
 }
 
 impl ListRates {
+    /// With no others.
+    #[must_use]
+    pub const fn of(input: u64, output: u64) -> Self {
+        Self { input, cached_input: None, cache_write: None, cache_write_1h: None, output, reasoning: None }
+    }
+
     /// In the file's own unit.
     pub(super) const fn as_rates(self) -> Rates {
         let cached_input = match self.cached_input {
             Some(cached) => cached,
             None => self.input,
         };
+        let cache_write = match self.cache_write {
+            Some(write) => write,
+            None => self.input,
+        };
         let reasoning = match self.reasoning {
             Some(reasoning) => reasoning,
             None => self.output,
         };
-        Rates { input: self.input, cached_input, output: self.output, reasoning }
+        let Self { input, cache_write_1h, output, .. } = self;
+        Rates { input, cached_input, cache_write, cache_write_1h, output, reasoning }
     }
 }
 

@@ -12,17 +12,20 @@ use crate::platform::data_file::{Field, Reading, Section};
 const NAME_CHARS: usize = 200;
 const PER_MILLION: &str = "a number of credits above 0 (for a million tokens)";
 const MONEY_PER_MILLION: &str = "an amount of money above 0 (for a million tokens)";
-const RATES: [&str; 4] = ["input", "cached_input", "output", "reasoning"];
+const RATES: [&str; 6] = ["input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning"];
 
-pub(super) const CHAT_KEYS: [&str; 7] = ["flat", "input", "cached_input", "output", "reasoning", "per_call", "tiers"];
+pub(super) const CHAT_KEYS: [&str; 9] =
+    ["flat", "input", "cached_input", "cache_write", "cache_write_1h", "output", "reasoning", "per_call", "tiers"];
 
-const MODEL_KEYS: [&str; 13] = [
+const MODEL_KEYS: [&str; 15] = [
     "name",
     "provider",
     "version",
     "flat",
     "input",
     "cached_input",
+    "cache_write",
+    "cache_write_1h",
     "output",
     "reasoning",
     "per_call",
@@ -172,7 +175,7 @@ fn read_list<'a>(
         }
         return match reading.section(section, "list") {
             Field::Is(list) => {
-                reading.only(&list, &["input", "cached_input", "output", "reasoning", "tiers"]);
+                reading.only(&list, &[RATES.as_slice(), &["tiers"]].concat());
                 read_list_price(reading, &list)
             }
             _ => Field::Wrong,
@@ -253,7 +256,8 @@ fn read_per_call<'a>(reading: &mut Reading<'a>, section: &Section<'a>) -> Field<
 }
 
 fn read_rates<'a>(reading: &mut Reading<'a>, section: &Section<'a>, expected: &str) -> Field<ListRates> {
-    let [input, cached_input, output, reasoning] = RATES.map(|key| reading.millionths(section, key, expected));
+    let [input, cached_input, cache_write, cache_write_1h, output, reasoning] =
+        RATES.map(|key| reading.millionths(section, key, expected));
     for (key, field) in [("input", &input), ("output", &output)] {
         if !field.is_set() {
             reading.problem(section, "", format!("{key} is missing: {expected}"));
@@ -264,10 +268,17 @@ fn read_rates<'a>(reading: &mut Reading<'a>, section: &Section<'a>, expected: &s
         Field::Absent => Field::Is(None),
         Field::Wrong => Field::Wrong,
     };
-    match (input, optional(cached_input), output, optional(reasoning)) {
-        (Field::Is(input), Field::Is(cached_input), Field::Is(output), Field::Is(reasoning)) => {
-            Field::Is(ListRates { input, cached_input, output, reasoning })
-        }
+    let [cached_input, cache_write, cache_write_1h, reasoning] =
+        [cached_input, cache_write, cache_write_1h, reasoning].map(optional);
+    match (input, cached_input, cache_write, cache_write_1h, output, reasoning) {
+        (
+            Field::Is(input),
+            Field::Is(cached_input),
+            Field::Is(cache_write),
+            Field::Is(cache_write_1h),
+            Field::Is(output),
+            Field::Is(reasoning),
+        ) => Field::Is(ListRates { input, cached_input, cache_write, cache_write_1h, output, reasoning }),
         _ => Field::Wrong,
     }
 }
@@ -276,7 +287,7 @@ fn read_tiers<'a>(reading: &mut Reading<'a>, section: &Section<'a>, expected: &s
     let mut tiers: Vec<ListTier> = Vec::new();
     let mut all_well = section.get("tiers").is_none_or(|tiers| tiers.get_ref().is_array());
     for tier in reading.sections(section, "tiers", |n, _| format!("{}: tier {}", section.name, n + 1)) {
-        reading.only(&tier, &["above", "input", "cached_input", "output", "reasoning"]);
+        reading.only(&tier, &[["above"].as_slice(), &RATES].concat());
         let whole = "a whole number of tokens above 0";
         let above = reading.whole(&tier, "above", whole);
         if !above.is_set() {

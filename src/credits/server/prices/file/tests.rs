@@ -17,7 +17,7 @@ fn problems(text: &str) -> String {
 }
 
 fn rates(input: u64, cached_input: u64, output: u64, reasoning: u64) -> Rates {
-    Rates { input, cached_input, output, reasoning }
+    Rates { input, cached_input, cache_write: input, cache_write_1h: None, output, reasoning }
 }
 
 #[test]
@@ -172,7 +172,7 @@ flat = 1
     prices.toml:9: chat: output is missing: a number of credits above 0 (for a million tokens)
     prices.toml:10: chat: flat: 0 is not a number of credits above 0
     prices.toml:10: chat: flat: the price is flat, and there is one per token (input): keep one of them
-    prices.toml:12: chat: list: is not one of flat, input, cached_input, output, reasoning, per_call, tiers
+    prices.toml:12: chat: list: is not one of flat, input, cached_input, cache_write, cache_write_1h, output, reasoning, per_call, tiers
     prices.toml:14: image: flat: -2 is not a number of credits above 0
     prices.toml:15: image: sizes:  4:3: is not the name of a size, such as "16:9"
     prices.toml:15: image: sizes: 16:9: 0 is not a number of credits above 0
@@ -252,7 +252,7 @@ list = true
     prices.toml:9: model "b": output is missing: a number of credits above 0 (for a million tokens)
     prices.toml:11: model "b": flat: the price is flat, and there is one per token (input): keep one of them
     prices.toml:13: model "c": output is missing: a number of credits above 0 (for a million tokens)
-    prices.toml:16: model "c": cached: is not one of name, provider, version, flat, input, cached_input, output, reasoning, per_call, tiers, list, image, sizes
+    prices.toml:16: model "c": cached: is not one of name, provider, version, flat, input, cached_input, cache_write, cache_write_1h, output, reasoning, per_call, tiers, list, image, sizes
     prices.toml:19: model "d": input: 0 is not a number of credits above 0 (for a million tokens)
     prices.toml:20: model "d": output: -1 is not a number of credits above 0 (for a million tokens)
     prices.toml:21: model "d": reasoning: nan is not a number of credits above 0 (for a million tokens)
@@ -262,7 +262,7 @@ list = true
     prices.toml:30: model "e": tier 2: above: 5 does not come after 5: tiers are in order, the lowest first
     prices.toml:31: model "e": tier 3: output is missing: a number of credits above 0 (for a million tokens)
     prices.toml:32: model "e": tier 4: above: it is not a whole number of tokens above 0
-    prices.toml:32: model "e": tier 4: cahced_input: is not one of above, input, cached_input, output, reasoning
+    prices.toml:32: model "e": tier 4: cahced_input: is not one of above, input, cached_input, cache_write, cache_write_1h, output, reasoning
     prices.toml:36: model "b": name: is there twice: the first one is on line 9
     prices.toml:44: model "f": image: "2 credits" is not a number of credits above 0
     prices.toml:47: model "g": sizes: image is missing: the price of all other sizes
@@ -306,7 +306,7 @@ list = { input = 0, output = 1, tiers = [{ above = 0, output = 1 }] }
     prices.toml:12: model "gpt-5.4": list: the price follows the list, and there is another (flat, output): keep one of them
     prices.toml:17: model "a": list: is not true, or a table with input and output in money
     prices.toml:20: model "b": list: output is missing: an amount of money above 0 (for a million tokens)
-    prices.toml:20: model "b": list: price: is not one of input, cached_input, output, reasoning, tiers
+    prices.toml:20: model "b": list: price: is not one of input, cached_input, cache_write, cache_write_1h, output, reasoning, tiers
     prices.toml:23: model "c": list: input: 0 is not an amount of money above 0 (for a million tokens)
     prices.toml:23: model "c": list: tier 1: above: it is not a whole number of tokens above 0
     prices.toml:23: model "c": list: tier 1: input is missing: an amount of money above 0 (for a million tokens)

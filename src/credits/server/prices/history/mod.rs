@@ -168,7 +168,7 @@ impl PriceItem {
 }
 
 impl From<Price> for ProviderPrice {
-    fn from(Price { input, output }: Price) -> Self {
+    fn from(Price { input, output, .. }: Price) -> Self {
         Self { input_micros: input, output_micros: output }
     }
 }

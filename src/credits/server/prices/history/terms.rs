@@ -40,6 +40,12 @@ pub enum PriceTerms {
 pub struct TermsOfTokens {
     pub input: Amount,
     pub cached_input: Amount,
+    /// Of what is written to the provider's cache for five minutes, where that is not as `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Amount>,
+    /// The same for an hour, where that can be asked for.
+    #[serde(default, rename = "cacheWrite1h", skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<Amount>,
     pub output: Amount,
     pub reasoning: Amount,
 }
@@ -79,12 +85,14 @@ impl From<&ImagePrice> for PriceTerms {
 }
 
 impl From<Rates> for TermsOfTokens {
-    fn from(Rates { input, cached_input, output, reasoning }: Rates) -> Self {
+    fn from(Rates { input, cached_input, cache_write, cache_write_1h, output, reasoning }: Rates) -> Self {
         // More than that nobody can pay.
         let amount = |micros: u64| Amount::from_micros(i64::try_from(micros).unwrap_or(i64::MAX)).min(Amount::MAX);
         Self {
             input: amount(input),
             cached_input: amount(cached_input),
+            cache_write: Some(amount(cache_write)).filter(|_| cache_write != input),
+            cache_write_1h: cache_write_1h.map(amount),
             output: amount(output),
             reasoning: amount(reasoning),
         }
@@ -97,8 +105,16 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_what_is_read() {
-        let rates = Rates { input: 75_000, cached_input: 7_500, output: u64::MAX, reasoning: 1 };
-        let tiers = vec![Tier { above_input_tokens: 200_000, rates }];
+        let rates = Rates {
+            input: 75_000,
+            cached_input: 7_500,
+            cache_write: 75_000,
+            cache_write_1h: None,
+            output: u64::MAX,
+            reasoning: 1,
+        };
+        let long = Rates { cache_write: 90_000, cache_write_1h: Some(150_000), ..rates };
+        let tiers = vec![Tier { above_input_tokens: 200_000, rates: long }];
         let tokens = ChatRate::PerToken(TokenRates { base: rates, per_call: Amount::LEAST, tiers });
         let sizes = BTreeMap::from([("16:9".to_owned(), Amount::credits(3))]);
         let image = ImagePrice::new(Amount::credits(2), sizes, None);
