@@ -31,7 +31,8 @@ digest() { # files and folders, from the standard input
 }
 
 readonly everything=(src crates vendor style public Cargo.toml Cargo.lock Leptos.toml tailwind.config.js .env.example
-    rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json)
+    rust-toolchain.toml .cargo scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs
+    scripts/join-chunks.mjs scripts/npm/package-lock.json)
 
 digest_of_all() {
     existing "${everything[@]}" | digest
@@ -58,7 +59,7 @@ digest_of_bundle() { # name
     {
         sources_of "$1"
         existing public Cargo.toml Cargo.lock Leptos.toml crates/*/Cargo.toml vendor/*/Cargo.toml rust-toolchain.toml .cargo \
-            scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/npm/package-lock.json "$stamps/styles.css"
+            scripts/build.sh scripts/gallery.sh scripts/shorten-imports.mjs scripts/join-chunks.mjs scripts/npm/package-lock.json "$stamps/styles.css"
     } | digest
 }
 
@@ -107,6 +108,7 @@ build_browser() {
         rm -rf target/site
         RUST_BACKTRACE=0 cargo-leptos build --release --split --precompress --frontend-only || return
         node scripts/shorten-imports.mjs target/site/pkg || return
+        node scripts/join-chunks.mjs target/site/pkg target/release/hash.txt || return
         keep_stamp app
     fi
     if ! is_fresh gallery; then

@@ -1,0 +1,170 @@
+// Joins the chunks of the WASM into few files. The splitter makes one for every combination of pages that share code: a
+// hundred, most below 1 KB, and a page took fifty of them, each with headers of its own and compressed on its own.
+//
+// - A page gets one file with all that it needs beside the app's own, for those who start there. What the chat loads with
+//   the first key is another one.
+// - Whoever comes from another page has a part of it. So chunks are also joined into parts, by who needs them, and only
+//   those that are missing are loaded. No chunk is ever loaded twice: that would set its variables back.
+//
+// This is possible because chunks export nothing, and have their functions and data at fixed places of the app's table and
+// memory, whichever file brings them. What is in one file is optimised together: calls within it need no table any more.
+//
+//   node scripts/join-chunks.mjs target/site/pkg target/release/hash.txt
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import zlib from 'node:zlib';
+
+/** What comes after a page, in one file, as most people load it: with the first key in the composer. */
+const AFTER = { chat_client: 'chat_page' };
+/** What one more part costs, and how far code shrinks when it is compressed: both decide what is joined. */
+const [FILE, RATIO] = [200, 0.35];
+/** How often a page is opened for each time that something later is loaded there. */
+const OPENED = 4;
+
+const FEATURES = ['--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-reference-types'];
+// An entry of the table never changes once it is there, so calls of a known one can be direct.
+const OPTIMISE = ['--directize', '--pass-arg=directize-initial-contents-immutable', '-Oz', '--strip-producers'];
+
+const [folder, hashFile] = process.argv.slice(2);
+const hashes = Object.fromEntries(fs.readFileSync(hashFile, 'utf8').trim().split('\n').map((line) => line.split(': ')));
+const named = (start, kind, end) => path.join(folder, `${start}.${hashes[kind]}.${end}`);
+const files = {
+  wasm: named('tessera', 'wasm', 'wasm'),
+  js: named('tessera', 'js', 'js'),
+  split: named('__wasm_split', 'split', 'js'),
+  manifest: named('__wasm_split_manifest', 'manifest', 'json'),
+};
+const needs = JSON.parse(fs.readFileSync(files.manifest, 'utf8'));
+const splits = Object.keys(needs);
+const isPage = (split) => split.endsWith('_page');
+const chunks = [...new Set(Object.values(needs).flat())];
+const fileOf = (name) => path.join(folder, `${name}.wasm`);
+const digest = (...contents) => contents.reduce((hash, bytes) => hash.update(bytes), createHash('md5')).digest('base64url');
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'join-chunks-'));
+const run = (tool, ...args) => execFileSync(tool, args, { encoding: 'utf8', maxBuffer: 1 << 30 });
+
+/** Joins two groups of chunks at a time, as long as what people load becomes less. The first goes into the app's file. */
+function groupsOfChunks() {
+  const visits = splits.filter(isPage).flatMap((page) => [
+    { loads: [page], times: OPENED },
+    ...splits.filter((split) => !isPage(split)).map((late) => ({ loads: [page, late], times: 1 })),
+  ]);
+  const cost = ({ size, visited }) =>
+    (size + FILE) * visits.reduce((sum, { times }, at) => sum + (visited[at] ? times : 0), 0);
+  const groups = [{ chunks: [], size: 0, visited: visits.map(() => true) }];
+  for (const chunk of chunks) {
+    const visited = visits.map(({ loads }) => loads.some((split) => needs[split].includes(chunk)));
+    groups.push({ chunks: [chunk], size: fs.statSync(fileOf(chunk)).size * RATIO, visited });
+  }
+  for (;;) {
+    let best = { saved: 0 };
+    groups.forEach((a, i) => groups.forEach((b, j) => {
+      if (j <= i) return;
+      const visited = a.visited.map((is, at) => is || b.visited[at]);
+      const both = { chunks: [...a.chunks, ...b.chunks], size: a.size + b.size, visited };
+      const saved = cost(a) + cost(b) - cost(both);
+      if (saved > best.saved) best = { saved, i, j, both };
+    }));
+    if (!best.both) return groups.map((group) => group.chunks);
+    groups.splice(best.j, 1);
+    groups[best.i] = best.both;
+  }
+}
+
+/** A module that only hands on what the chunks import: without it each would bring a memory and a table of its own. */
+function writeDoor() {
+  const lines = new Map();
+  for (const chunk of chunks) {
+    const imports = WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(fileOf(chunk))));
+    if (imports.every(({ name }) => lines.has(name))) continue;
+    const text = run('wasm-dis', ...FEATURES, fileOf(chunk));
+    for (const [, name, kind, type] of text.matchAll(/^ \(import "__wasm_split" "(\w+)" \((\w+) \S+ (.*)\)\)$/gm)) {
+      lines.set(name, `(import "app" "${name}" (${kind} $${name} ${type})) (export "${name}" (${kind} $${name}))`);
+    }
+  }
+  const door = path.join(work, 'door.wat');
+  fs.writeFileSync(door, `(module ${[...lines.values()].join('\n')})`);
+  return door;
+}
+
+function joined(first, group, ...optimise) {
+  const file = path.join(work, 'joined.wasm');
+  run('wasm-merge', ...FEATURES, first, '__wasm_split', ...group.flatMap((chunk) => [fileOf(chunk), chunk]), '-o', file);
+  if (optimise.length > 0) run('wasm-opt', ...FEATURES, ...optimise, file, '-o', file);
+  return fs.readFileSync(file);
+}
+
+const [ofTheApp, ...groups] = groupsOfChunks();
+const door = writeDoor();
+const written = [];
+const write = (group, ...optimise) => {
+  const bytes = joined(door, group, ...optimise);
+  const name = `part.${digest(bytes).slice(0, 10)}`;
+  fs.writeFileSync(fileOf(name), bytes);
+  written.push(fileOf(name));
+  return name;
+};
+const parts = groups.map((group) => write(group));
+const partsOf = (split) => [...parts.keys()].filter((part) => groups[part].some((chunk) => needs[split].includes(chunk)));
+const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) => {
+  const there = AFTER[split] ? partsOf(AFTER[split]) : [];
+  const of = partsOf(split).filter((part) => !there.includes(part));
+  return { split, of, name: write(of.flatMap((part) => groups[part]), ...OPTIMISE) };
+});
+
+// Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the
+// functions of chunks will be.
+const shorten = (text) => text.replace(/__wbg_\w*?_0{12}([0-9a-f]{4})(?![0-9a-f])/g, '_$1');
+const app = path.join(work, 'app.wat');
+const nothing = /^ \(elem \S+ (\(table \S+\) )?\(i32\.const \d+\) (func|funcref( \(item \(ref\.null nofunc\)\))+)\)\n/gm;
+fs.writeFileSync(app, shorten(run('wasm-dis', files.wasm)).replace(nothing, ''));
+fs.writeFileSync(files.wasm, joined(app, ofTheApp, ...OPTIMISE));
+fs.writeFileSync(files.js, shorten(fs.readFileSync(files.js, 'utf8')));
+for (const chunk of chunks) for (const end of ['', '.br', '.gz']) fs.rmSync(fileOf(chunk) + end, { force: true });
+fs.rmSync(work, { recursive: true });
+
+// The splitter's loader keeps its first half.
+const loader = fs.readFileSync(files.split, 'utf8');
+const loads = [...loader.matchAll(/^export const (__wasm_split_load_(\w+)) = wrapAsyncCb\(makeLoad\(/gm)];
+const head = loader.slice(0, loader.indexOf('/* ')).replace(/^\s*\/\/.*\n|^\s+/gm, '');
+if (loads.length !== splits.length || !head.includes('function makeLoad(fetcher, deps)')) throw new Error('an unknown loader');
+const list = (names) => JSON.stringify(names.map((name) => name.replace('part.', '')));
+fs.writeFileSync(files.split, `${head}
+const file = (name) => makeLoad(() => {
+const src = fetch(new URL(\`./part.\${name}.wasm\`, import.meta.url));
+return ({ __wasm_split: app }) => WebAssembly.instantiateStreaming(src, { app });
+}, []);
+const parts = ${list(parts)}.map(file);
+const bundles = ${JSON.stringify(bundles.map(({ of }) => of))};
+const wholes = ${list(bundles.map(({ name }) => name))}.map(file);
+const chosen = [];
+const load = (...needed) => wrapAsyncCb(() => {
+const missing = needed.filter((part) => !chosen[part]);
+const whole = wholes[bundles.findIndex((bundle) => \`\${bundle}\` === \`\${missing}\`)];
+for (const part of missing) chosen[part] = whole ?? parts[part];
+return Promise.all([...new Set(needed.map((part) => chosen[part]))].map((file) => file()));
+});
+${loads.map(([, name, split]) => `export const ${name} = load(${partsOf(split)});`).join('\n')}
+`);
+const preloads = splits.map((split) => [split, isPage(split) ? [bundles.find((bundle) => bundle.split === split).name] : []]);
+const later = [...parts, ...bundles.filter(({ split }) => !isPage(split)).map(({ name }) => name)];
+fs.writeFileSync(files.manifest, JSON.stringify({ ...Object.fromEntries(preloads), later }));
+
+// They have the names of what they were, and name each other: so all get a new one, of all of them.
+const hash = digest(...Object.values(files).map((file) => fs.readFileSync(file)));
+const renamed = (text) => Object.keys(files).reduce((text, kind) => text.replaceAll(hashes[kind], hash), text);
+for (const file of Object.values(files)) {
+  for (const end of ['', '.br', '.gz']) if (fs.existsSync(file + end)) fs.renameSync(file + end, renamed(file + end));
+  fs.writeFileSync(renamed(file), renamed(fs.readFileSync(renamed(file), 'latin1')), 'latin1');
+  written.push(renamed(file));
+}
+fs.writeFileSync(hashFile, renamed(fs.readFileSync(hashFile, 'utf8')));
+for (const file of written) {
+  const bytes = fs.readFileSync(file);
+  const brotli = { [zlib.constants.BROTLI_PARAM_QUALITY]: 11, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  fs.writeFileSync(`${file}.br`, zlib.brotliCompressSync(bytes, { params: brotli }));
+  fs.writeFileSync(`${file}.gz`, zlib.gzipSync(bytes, { level: 9 }));
+}
