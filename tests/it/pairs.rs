@@ -402,13 +402,13 @@ async fn what_a_kind_of_provider_cannot_carry_is_refused_by_name_and_free() {
 async fn how_closely_an_image_is_looked_at_reaches_who_knows_it_and_says_nothing_to_others() {
     let (app, servers, _folder, user, program) = start().await;
     let with = |dialect: Dialect, kind: Kind, detail: Value| {
-        let mut body = dialect.ask(kind.name());
+        let mut body = dialect.image_request(kind.name());
         let at = if dialect == Dialect::Chat { "/messages/1/content/1/image_url" } else { "/input/0/content/1" };
         body.pointer_mut(at).unwrap()["detail"] = detail;
         body
     };
     for dialect in [Dialect::Chat, Dialect::Responses] {
-        for (kind, server) in KINDS.into_iter().zip(&servers) {
+        for (kind, server) in Kind::ALL.into_iter().zip(&servers) {
             for (detail, is_stream) in [("auto", false), ("low", true), ("high", false), ("original", true)] {
                 let mut body = with(dialect, kind, detail.into());
                 body["stream"] = is_stream.into();
@@ -417,7 +417,10 @@ async fn how_closely_an_image_is_looked_at_reaches_who_knows_it_and_says_nothing
                 assert!(status == 200 && text.contains("Well."), "{dialect:?} with {kind:?}: {text}");
                 let asked = server.asked().pop().unwrap();
                 if kind == Kind::OpenAi {
-                    assert_eq!(asked["messages"][1]["content"][1]["image_url"]["detail"], detail, "{dialect:?}: {asked}");
+                    assert_eq!(
+                        asked["messages"][1]["content"][1]["image_url"]["detail"], detail,
+                        "{dialect:?}: {asked}"
+                    );
                 } else {
                     assert!(!asked.to_string().contains("detail"), "{dialect:?} with {kind:?}: {asked}");
                 }
