@@ -10,8 +10,8 @@ use crate::credits::server::store::WorkKind;
 use crate::platform::db::now_millis;
 use crate::platform::ids::AttemptId;
 use crate::platform::trace::StepKind;
-pub use crate::usage::server::prices::Tokens;
 use crate::usage::server::prices::PriceTable;
+pub use crate::usage::server::prices::Tokens;
 use crate::usage::{Attempt, Outcome};
 
 /// About so many bytes of text are a token.
@@ -106,11 +106,7 @@ impl PendingAttempt {
             Some(said) => (Tokens { output, ..said }, true),
             None => (Tokens { input, output, ..Tokens::default() }, true),
         };
-        let cost_micros = if is_free {
-            Some(0)
-        } else {
-            prices.find(model, self.at).map(|price| price.cost(tokens))
-        };
+        let cost_micros = if is_free { Some(0) } else { prices.find(model, self.at).map(|price| price.cost(tokens)) };
         Used { tokens, is_estimated, cost_micros }
     }
 

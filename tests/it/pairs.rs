@@ -450,7 +450,10 @@ async fn how_closely_an_image_is_looked_at_reaches_who_knows_it_and_says_nothing
                 assert!(status == 200 && text.contains("Well."), "{dialect:?} with {kind:?}: {text}");
                 let asked = server.asked().pop().unwrap();
                 if kind == Kind::OpenAi {
-                    assert_eq!(asked["messages"][1]["content"][1]["image_url"]["detail"], detail, "{dialect:?}: {asked}");
+                    assert_eq!(
+                        asked["messages"][1]["content"][1]["image_url"]["detail"], detail,
+                        "{dialect:?}: {asked}"
+                    );
                 } else {
                     assert!(!asked.to_string().contains("detail"), "{dialect:?} with {kind:?}: {asked}");
                 }

@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn what_is_cached_costs_as_the_provider_takes_it() {
         let used = Tokens { input: 1000, output: 100, cached_input: 300, cache_write: 400, cache_write_1h: 100 };
-        let cost = |prices: &str| PriceTable::parse(&format!("claude={prices}")).unwrap().find("claude", 1).unwrap().cost(used);
+        let cost = |prices: &str| {
+            PriceTable::parse(&format!("claude={prices}")).unwrap().find("claude", 1).unwrap().cost(used)
+        };
         assert_eq!(cost("1/5"), 1500);
         assert_eq!(cost("1/5/0.1"), 1230);
         assert_eq!(cost("1/5/0.1/1.25"), 1330);
@@ -288,7 +290,18 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_table_is_said() {
-        for text in ["gpt", "gpt=", "gpt=1/x", "flux=1,flux=2", "=1/2", "a b=1/2", "gpt=1/2,gpt=3/4", "gpt=1/-2", "gpt=1/2/", "gpt=1/2/3/4/5/6"] {
+        for text in [
+            "gpt",
+            "gpt=",
+            "gpt=1/x",
+            "flux=1,flux=2",
+            "=1/2",
+            "a b=1/2",
+            "gpt=1/2,gpt=3/4",
+            "gpt=1/-2",
+            "gpt=1/2/",
+            "gpt=1/2/3/4/5/6",
+        ] {
             assert!(PriceTable::parse(text).is_err(), "{text}");
         }
     }
