@@ -70,6 +70,7 @@ async fn start(prices: &str, credits: &str) -> Servers {
         ("PROVIDERS_FILE", path.to_str().unwrap()),
         ("PRICES_FILE", prices.path()),
         ("SOME_API_KEY", "k"),
+        ("MODEL_PRICES", "claude-haiku-5-5=1/5/0.10/1.25/2"),
         ("FREE_CREDITS", credits),
         ("MAX_OUTPUT_TOKENS", "200"),
     ])
@@ -153,8 +154,10 @@ async fn marks_reach_anthropic_where_they_were_and_nobody_else() {
         assert_eq!(asked["cache_control"], plain);
         assert_eq!(asked["system"], body["system"]);
         assert_eq!(asked["tools"], body["tools"]);
-        // The image stays before the text, as its mark is about it alone.
-        assert_eq!(asked["messages"], body["messages"]);
+        // The image, which is written anew, stays before the text, as its mark is about it alone.
+        let image = asked["messages"][0]["content"][0]["source"]["data"].as_str().unwrap();
+        let messages: Value = serde_json::from_str(&asked["messages"].to_string().replace(image, data)).unwrap();
+        assert_eq!(messages, body["messages"]);
     }
     for (at, kind) in ["openai", "gemini"].into_iter().enumerate() {
         let mut body = body.clone();
@@ -203,6 +206,14 @@ async fn what_is_written_to_the_cache_is_charged_by_its_own_price_and_told() {
         );
         assert_eq!(amount(&receipt["credits"]), charged);
     }
+    // What it costs the operator: 100, 187.5, 100, 3 and 50 millionths of a dollar.
+    let body = marked(Some("1h"));
+    let response = servers.program.post(MESSAGES).json(&body).header("cache-control", "no-cache").send().await.unwrap();
+    let request = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert!(response.text().await.unwrap().contains("Well."));
+    servers.app.state.generation.usage.flush().await;
+    let attempts = servers.app.state.stores.attempts.find_by_request(&request).await.unwrap();
+    assert_eq!(attempts.iter().map(|attempt| attempt.cost_micros).collect::<Vec<_>>(), [Some(441)]);
     let (_, providers) = servers.user.get_json("/api/providers").await;
     let rates = &providers["data"][0]["price"]["rates"];
     assert_eq!((&rates["cacheWrite"], &rates["cacheWrite1h"]), (&json!(1250), &json!(2000)));
