@@ -25,8 +25,10 @@ const [FILE, RATIO] = [200, 0.35];
 const OPENED = 4;
 
 const FEATURES = ['--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-reference-types'];
-// An entry of the table never changes once it is there, so calls of a known one can be direct.
-const OPTIMISE = ['--directize', '--pass-arg=directize-initial-contents-immutable', '-Oz', '--strip-producers'];
+const OPTIMISE = ['-Oz', '--strip-producers'];
+// An entry of the table never changes once it is there, so calls of a known one can be direct. Not in the app's own file:
+// where a module has a table itself, Binaryen takes calls of what is not there yet, like all of the pages, for a trap.
+const DIRECT = ['--directize', '--pass-arg=directize-initial-contents-immutable'];
 
 const [folder, hashFile] = process.argv.slice(2);
 const hashes = Object.fromEntries(fs.readFileSync(hashFile, 'utf8').trim().split('\n').map((line) => line.split(': ')));
@@ -112,7 +114,7 @@ const partsOf = (split) => [...parts.keys()].filter((part) => groups[part].some(
 const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) => {
   const there = AFTER[split] ? partsOf(AFTER[split]) : [];
   const of = partsOf(split).filter((part) => !there.includes(part));
-  return { split, of, name: write(of.flatMap((part) => groups[part]), ...OPTIMISE) };
+  return { split, of, name: write(of.flatMap((part) => groups[part]), ...DIRECT, ...OPTIMISE) };
 });
 
 // Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the
