@@ -20,13 +20,15 @@ import zlib from 'node:zlib';
 /** What comes after a page, in one file, as most people load it: with the first key in the composer. */
 const AFTER = { chat_client: 'chat_page' };
 /** What one more part costs, and how far code shrinks when it is compressed: both decide what is joined. */
-const [FILE, RATIO] = [200, 0.35];
+const [FILE, RATIO] = [100, 0.35];
 /** How often a page is opened for each time that something later is loaded there. */
-const OPENED = 4;
+const OPENED = 12;
 
 const FEATURES = ['--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-reference-types'];
-// An entry of the table never changes once it is there, so calls of a known one can be direct.
-const OPTIMISE = ['--directize', '--pass-arg=directize-initial-contents-immutable', '-Oz', '--strip-producers'];
+const OPTIMISE = ['-Oz', '--strip-producers', '--strip-target-features'];
+// An entry of the table never changes once it is there, so calls of a known one can be direct. Not in the app's own file:
+// where a module has a table itself, Binaryen takes calls of what is not there yet, like all of the pages, for a trap.
+const DIRECT = ['--directize', '--pass-arg=directize-initial-contents-immutable'];
 
 const [folder, hashFile] = process.argv.slice(2);
 const hashes = Object.fromEntries(fs.readFileSync(hashFile, 'utf8').trim().split('\n').map((line) => line.split(': ')));
@@ -78,7 +80,11 @@ function groupsOfChunks() {
 function writeDoor() {
   const lines = new Map();
   for (const chunk of chunks) {
-    const imports = WebAssembly.Module.imports(new WebAssembly.Module(fs.readFileSync(fileOf(chunk))));
+    const module = new WebAssembly.Module(fs.readFileSync(fileOf(chunk)));
+    const imports = WebAssembly.Module.imports(module);
+    if (WebAssembly.Module.exports(module).length > 0 || imports.some(({ module }) => module !== '__wasm_split')) {
+      throw new Error(`${chunk} is not to be joined: it exports something, or imports from elsewhere than the app`);
+    }
     if (imports.every(({ name }) => lines.has(name))) continue;
     const text = run('wasm-dis', ...FEATURES, fileOf(chunk));
     for (const [, name, kind, type] of text.matchAll(/^ \(import "__wasm_split" "(\w+)" \((\w+) \S+ (.*)\)\)$/gm)) {
@@ -112,7 +118,7 @@ const partsOf = (split) => [...parts.keys()].filter((part) => groups[part].some(
 const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) => {
   const there = AFTER[split] ? partsOf(AFTER[split]) : [];
   const of = partsOf(split).filter((part) => !there.includes(part));
-  return { split, of, name: write(of.flatMap((part) => groups[part]), ...OPTIMISE) };
+  return { split, of, name: write(of.flatMap((part) => groups[part]), ...DIRECT, ...OPTIMISE) };
 });
 
 // Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the

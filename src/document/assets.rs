@@ -18,7 +18,7 @@ pub struct Assets {
     pub wasm: String,
     /// Loads the chunks; absent in a build that is not split.
     pub split: Option<String>,
-    /// The chunks that each lazy function needs, by its name.
+    /// The files of code that each page needs, by its name, and those that are loaded later (scripts/join-chunks.mjs).
     chunks: BTreeMap<String, Vec<String>>,
 }
 
@@ -86,7 +86,8 @@ impl Assets {
         })
     }
 
-    /// The chunks of a page, so that they load together with the rest instead of after it.
+    /// The code of a page, so that it loads together with the rest instead of after it: one file in a release, and the
+    /// chunks of the splitter in a debug build.
     pub fn chunks_of(&self, page: PageView) -> &[String] {
         self.chunks.get(page.name).map(Vec::as_slice).unwrap_or_default()
     }
