@@ -48,6 +48,8 @@ use tessera::app::stores::Stores;
 use written::{new_user, write_reply};
 
 type Vars = BTreeMap<String, String>;
+/// A part of the times that a call took.
+type Part = fn(&(f64, f64)) -> f64;
 
 /// Calls of each kind, one after the other.
 const ROUNDS: usize = 400;
@@ -186,15 +188,15 @@ async fn one_at_a_time(direct: &Caller, now: &Side, before: Option<&Side>) {
         }
         written.push(write_reply(&stores, user).await);
     }
-    let figures = |calls: &[(f64, f64)], part: fn(&(f64, f64)) -> f64| {
+    let figures = |calls: &[(f64, f64)], part: Part| {
         let mut values: Vec<_> = calls.iter().map(part).collect();
         [0.5, 0.99].map(|at| percentile(&mut values, at))
     };
     let store = [0.5, 0.99].map(|at| percentile(&mut written, at));
     say(&format!("  one at a time, {ROUNDS} streamed calls each (us)"));
     say("                        p50     p99   over upstream: p50     p99   and over the store: p50     p99");
-    let parts: [(&str, fn(&(f64, f64)) -> f64); 2] = [("whole answer", |call| call.1), ("first token", |call| call.0)];
-    for (what, part) in parts {
+    let (whole, first): (Part, Part) = (|call| call.1, |call| call.0);
+    for (what, part) in [("whole answer", whole), ("first token", first)] {
         let upstream = figures(&straight, part);
         let line = |what: &str, calls: &[(f64, f64)]| {
             let all = figures(calls, part);

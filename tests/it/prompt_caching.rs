@@ -1,6 +1,8 @@
 //! What a client marks with `cache_control`: Anthropic gets it where it was, others nothing of it. What is written to the cache has a
 //! price of its own, which is held before, charged by what the provider says, and never more than was shown.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tessera::generation::BreakerState;
@@ -57,10 +59,12 @@ async fn start(prices: &str, credits: &str) -> Servers {
         ("openai", "gpt-5.4-mini", others[0].addr),
         ("gemini", "gemini-3.8-flash", others[1].addr),
     ] {
-        file += &format!(
+        write!(
+            file,
             "[[provider]]\nname = \"at-{kind}\"\nkind = \"{kind}\"\nbase_url = \"http://{addr}/v1\"\nkey = \"SOME_API_KEY\"\n\
              [[provider.model]]\nname = \"{model}\"\n[[alias]]\nname = \"{kind}\"\nmodels = [\"at-{kind}\"]\n"
-        );
+        )
+        .unwrap();
     }
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("providers.toml");

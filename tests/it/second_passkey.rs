@@ -109,13 +109,13 @@ async fn passkeys_as_the_second_step(vars: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passkey_is_the_second_step_once_on_any_server() {
-    passkeys_as_the_second_step(&[]).await;
+    Box::pin(passkeys_as_the_second_step(&[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_passkey_is_the_second_step_over_mongodb() {
     let mongod = Mongod::start(Kind::Standalone).await;
-    passkeys_as_the_second_step(&[("MONGODB_URI", &mongod.uri())]).await;
+    Box::pin(passkeys_as_the_second_step(&[("MONGODB_URI", &mongod.uri())])).await;
 }
 
 async fn turn_app_on(stores: &Stores, user: &User) {

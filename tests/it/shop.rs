@@ -417,11 +417,11 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_given_something_is_told_before_and_after_over_sqlite() {
-    who_is_given_something_is_told_before_and_after(&[]).await;
+    Box::pin(who_is_given_something_is_told_before_and_after(&[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_given_something_is_told_before_and_after_over_mongodb() {
     let mongod = Mongod::start(Kind::Standalone).await;
-    who_is_given_something_is_told_before_and_after(&[("MONGODB_URI", &mongod.uri())]).await;
+    Box::pin(who_is_given_something_is_told_before_and_after(&[("MONGODB_URI", &mongod.uri())])).await;
 }

@@ -154,8 +154,7 @@ async fn a_link_leads_on_to_where_somebody_was_going() {
     for (next, to) in ways {
         let email = fresh();
         let fields = [("email", email.as_str()), ("next", next.unwrap_or_default())];
-        let asked =
-            app.visitor().post_form("/sign-up", &fields[..1 + usize::from(next.is_some())]).send().await.unwrap();
+        let asked = app.visitor().post_form("/sign-up", &fields[..=usize::from(next.is_some())]).send().await.unwrap();
         assert_eq!(asked.status(), 200);
         let link = smtp.mail(&email, 1).await.link();
         let made = app.visitor().post_form(&link, &[("name", "Ada"), ("password", PASSWORD)]).send().await.unwrap();
