@@ -1,6 +1,7 @@
 //! Readers that need nothing but their input.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -329,7 +330,11 @@ fn read_file(folder: &Path, variable: &str, input: &[u8]) {
         ("DATA_DIR".to_owned(), folder.to_str().unwrap().to_owned()),
         (variable.to_owned(), file.to_str().unwrap().to_owned()),
     ]);
-    if let Err(problems) = Config::from_vars(&vars) {
+    // The parser bounds inline tables and the parts of a key apart, so 6,400 levels are possible: too many for the stack of a test without
+    // optimisation, and no more than half a MiB with it.
+    let reader = std::thread::Builder::new().stack_size(64 << 20);
+    let problems = reader.spawn(move || Config::from_vars(&vars).err()).unwrap().join();
+    if let Some(problems) = problems.unwrap_or_else(|panic| resume_unwind(panic)) {
         assert!(!problems.is_empty() && problems.iter().all(|problem| problem.starts_with(variable)), "{problems:?}");
     }
 }
