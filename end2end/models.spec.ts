@@ -55,16 +55,18 @@ test('how much a model thinks is picked where it thinks, and kept', async ({ pag
   await signUp(page);
   await hydrated(page);
   const button = page.getByRole('button', { name: /^Model:/ });
-  await button.click();
+  const models = page.getByRole('radiogroup', { name: 'Model' });
   const efforts = page.getByRole('radiogroup', { name: 'How much it thinks before it answers' });
-  await page.getByRole('radio', { name: 'Small', exact: true }).check();
+  await button.click();
+  await expect(models).toBeVisible();
   await expect(efforts).toBeHidden();
-  await page.getByRole('radio', { name: 'Large', exact: true }).check();
+  await models.getByRole('radio', { name: 'Large', exact: true }).check();
+  // It stays open for that.
   await expect(efforts.getByRole('radio', { name: 'As usual' })).toBeChecked();
-  await efforts.getByText('Much').click();
   await expectNoOverflow(page);
   await expectAccessible(page);
-  await page.keyboard.press('Escape');
+  await efforts.getByText('Much').click();
+  await expect(models).toBeHidden();
   await expect(button).toHaveText(/Large · Much/);
   const asked = page.waitForRequest('**/api/chat');
   await send(page, 'Say hello. #tokens=1');
@@ -76,8 +78,8 @@ test('how much a model thinks is picked where it thinks, and kept', async ({ pag
   await button.click();
   await expect(efforts.getByRole('radio', { name: 'Much' })).toBeChecked();
   // Another model does not think.
-  await page.getByRole('radio', { name: 'Small', exact: true }).check();
-  await page.keyboard.press('Escape');
+  await models.getByRole('radio', { name: 'Small', exact: true }).check();
+  await expect(models).toBeHidden();
   await expect(button).toHaveText(/Small$/);
 });
 

@@ -110,7 +110,8 @@ pub(super) fn watch(workspace: WorkspaceContext) -> Option<HtmlElement> {
 }
 
 fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
-    let is_search = event.target().is_some_and(|target| target.unchecked_ref::<Element>().id() == FIND_MODEL_ID);
+    let target = event.target().map(JsCast::unchecked_into::<Element>);
+    let is_search = target.as_ref().is_some_and(|target| target.id() == FIND_MODEL_ID);
     let is_final = match &*event.type_() {
         "input" if is_search => {
             find(panel, FIND_MODEL_ID, LINES);
@@ -120,8 +121,12 @@ fn follow(panel: &HtmlElement, workspace: WorkspaceContext, event: &Event) {
             pick(panel, workspace);
             false
         }
-        // The arrow keys press too, but only a pointer has made up its mind.
-        "click" => !is_search && event.dyn_ref::<MouseEvent>().is_some_and(|event| event.detail() > 0),
+        // The arrow keys press too, but only a pointer has made up its mind; unless there is more to choose.
+        "click" => {
+            let line = target.and_then(|target| target.closest("label").ok().flatten());
+            let is_done = |line: Element| matches!(line.query_selector("[data-thinks]"), Ok(None));
+            line.is_some_and(is_done) && event.dyn_ref::<MouseEvent>().is_some_and(|event| event.detail() > 0)
+        }
         "keydown" => {
             let is_enter =
                 event.dyn_ref::<KeyboardEvent>().is_some_and(|event| event.key() == "Enter" && !is_composing(event));
