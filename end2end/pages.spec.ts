@@ -117,11 +117,11 @@ test('a page whose code does not load comes from the server', async ({ page, com
   await signUp(page);
   await hydrated(page);
   await page.evaluate(() => Object.assign(window, { mark: 1 }));
-  await page.route('**/split_dashboard_page*', (route) => route.abort());
+  await page.route('**/pkg/part.*.wasm', (route) => route.abort());
   await page.getByTitle('Balance and activity').click();
   await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
   expect(await marked(page)).toBeUndefined();
-  expectComplaints(complaints, /split_dashboard_page|Failed to (load|fetch)|ERR_FAILED/);
+  expectComplaints(complaints, /part\.|Failed to (load|fetch)|ERR_FAILED/);
 });
 
 test('a key is made, shown once, used and revoked', async ({ page, request }) => {
