@@ -56,27 +56,27 @@ test('how much a model thinks is picked where it thinks, and kept', async ({ pag
   await hydrated(page);
   const button = page.getByRole('button', { name: /^Model:/ });
   const models = page.getByRole('radiogroup', { name: 'Model' });
-  const efforts = page.getByRole('radiogroup', { name: 'How much it thinks before it answers' });
+  const efforts = page.getByRole('radiogroup', { name: 'Thinking effort' });
   await button.click();
   await expect(models).toBeVisible();
   await expect(efforts).toBeHidden();
   await models.getByRole('radio', { name: 'Large', exact: true }).check();
   // It stays open for that.
-  await expect(efforts.getByRole('radio', { name: 'As usual' })).toBeChecked();
+  await expect(efforts.getByRole('radio', { name: 'Default' })).toBeChecked();
   await expectNoOverflow(page);
   await expectAccessible(page);
-  await efforts.getByText('Much').click();
+  await efforts.getByText('High').click();
   await expect(models).toBeHidden();
-  await expect(button).toHaveText(/Large · Much/);
+  await expect(button).toHaveText(/Large · High/);
   const asked = page.waitForRequest('**/api/chat');
   await send(page, 'Say hello. #tokens=1');
   expect((await asked).postDataJSON().provider).toBe('router/meta/large@high');
   await expect(lastAnswer(page).locator('[data-receipt]')).toContainText('meta/large');
   await page.reload();
   await hydrated(page);
-  await expect(button).toHaveText(/Large · Much/);
+  await expect(button).toHaveText(/Large · High/);
   await button.click();
-  await expect(efforts.getByRole('radio', { name: 'Much' })).toBeChecked();
+  await expect(efforts.getByRole('radio', { name: 'High' })).toBeChecked();
   // Another model does not think.
   await models.getByRole('radio', { name: 'Small', exact: true }).check();
   await expect(models).toBeHidden();
