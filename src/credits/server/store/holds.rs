@@ -167,7 +167,7 @@ pub enum HoldOutcome {
     },
     /// The same request came before; the work has this id.
     Repeated(WorkId),
-    /// The same request came before and failed, free; the work had this id. Only told by [`CreditStore::find_key`]: a new
+    /// The same request came before and failed, free; the work had this id. Only told by [`super::CreditStore::find_key`]: a new
     /// hold takes the key over.
     Failed(WorkId),
     /// The key came before with another body.
