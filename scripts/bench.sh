@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
+# As scripts/build.sh does.
+export RUSTFLAGS=${RUSTFLAGS:-}
 scripts/build.sh
 for bench in ledger local images server gateway scale; do
     cargo bench --locked --features ssr --bench "$bench"

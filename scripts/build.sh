@@ -7,6 +7,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
 
+# Without what .cargo/config.toml has for debug builds.
+export RUSTFLAGS=${RUSTFLAGS:-}
+
 # What was built of what: `all`, and for each bundle of the browser its digest and the list of its sources.
 readonly stamps=target/.tessera
 readonly compiled=target/front/wasm32-unknown-unknown/wasm-release/browser.d

@@ -24,11 +24,15 @@ fn section(lots: Vec<Lot>) -> impl IntoView {
             None => t(Text::NeverExpires).into_any(),
         };
         view! {
-            <li class="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-sm">
-                <span class="w-24 shrink-0 text-right font-medium tabular-nums">{left.as_balance()}</span>
-                <Badge tone>{t(origin.text())}</Badge>
-                <span class="text-ink-soft">{expires}</span>
-                <span class="ml-auto text-ink-soft">{t(Text::ReceivedAt)} " " <Timestamp at=created_at /></span>
+            <li class="grid grid-cols-[auto_1fr] items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-sm sm:grid-cols-[6rem_7rem_1fr_auto]">
+                <span class="font-medium tabular-nums sm:text-right">{left.as_balance()}</span>
+                <span>
+                    <Badge tone>{t(origin.text())}</Badge>
+                </span>
+                <span class="col-span-2 text-ink-soft sm:col-span-1">{expires}</span>
+                <span class="col-span-2 text-ink-soft sm:col-span-1">
+                    {t(Text::ReceivedAt)} " " <Timestamp at=created_at />
+                </span>
             </li>
         }
     };

@@ -51,8 +51,10 @@ pub fn BarChart(
     let bottom = bars.iter().map(|bar| bar.value).min().unwrap_or(0).min(0);
     let width = WIDTH * i64::try_from(bars.len()).unwrap_or(1).max(1);
     let highest = bars.iter().max_by_key(|bar| bar.value).map(|bar| bar.text.clone());
+    let lowest = bars.iter().filter(|bar| bar.value < 0).min_by_key(|bar| bar.value).map(|bar| bar.text.clone());
     let (first, last) = (bars.first().map(|bar| bar.name.clone()), bars.last().map(|bar| bar.name.clone()));
     let drawn: Vec<_> = bars.iter().enumerate().map(|(index, bar)| draw(id, index, bar, top, bottom)).collect();
+    let line = place(0, top, bottom);
     let rows: Vec<_> = bars.into_iter().map(row).collect();
     let heading = format!("{id}-title");
     let labelled_by = heading.clone();
@@ -65,14 +67,25 @@ pub fn BarChart(
             <p class="text-xs text-ink-soft">{explained}</p>
             <p class="text-right text-xs text-ink-soft tabular-nums" aria-hidden="true">{highest}</p>
             <svg
-                class="h-32 w-full border-b border-line-strong"
+                class="h-32 w-full overflow-visible"
                 viewBox=format!("0 0 {width} {HEIGHT}")
                 preserveAspectRatio="none"
                 role="group"
                 aria-label=words.title
             >
                 {drawn}
+                <line
+                    class="stroke-line-strong"
+                    x1="0"
+                    x2=width
+                    y1=line
+                    y2=line
+                    vector-effect="non-scaling-stroke"
+                ></line>
             </svg>
+            <p class="text-right text-xs text-ink-soft tabular-nums empty:hidden" aria-hidden="true">
+                {lowest}
+            </p>
             <p class="flex justify-between gap-4 text-xs text-ink-soft tabular-nums" aria-hidden="true">
                 <span>{first}</span>
                 <span>{last}</span>
@@ -184,5 +197,7 @@ mod tests {
         }
         assert_eq!(html.matches("href=\"/rows?day=Monday\"").count(), 2, "{html}");
         assert!(html.contains("fill-danger") && !html.contains("style="), "{html}");
+        // Nothing is between three above and one below.
+        assert!(html.contains("y1=\"750\""), "{html}");
     }
 }

@@ -26,7 +26,7 @@ pub struct Figure {
 /// `$1,234.5678`: all that is shown of millionths of a dollar, without what is smaller.
 pub fn dollars(micros: i64) -> String {
     let size = micros.unsigned_abs();
-    let minus = if micros < 0 { "\u{2212}" } else { "" };
+    let minus = if micros <= -100 { "\u{2212}" } else { "" };
     format!("{minus}${}.{:04}", grouped(size / 1_000_000), size % 1_000_000 / 100)
 }
 

@@ -44,7 +44,7 @@ fn form(Redeeming { typed, refused, told }: Redeeming) -> impl IntoView {
                             error
                         />
                     </div>
-                    <Button label=t(Text::Redeem) kind="submit" class="sm:mt-7" />
+                    <Button label=t(Text::Redeem) kind="submit" class="sm:mt-6.5" />
                 </form>
             </Card>
         </section>

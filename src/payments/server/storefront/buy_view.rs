@@ -161,9 +161,9 @@ fn pack_card(
                     {bonus}
                 </div>
             </div>
-            <p class="flex flex-wrap items-baseline gap-x-2">
-                <span class="text-3xl font-semibold tracking-tight tabular-nums">{price}</span>
-                <span class="text-sm text-ink-soft tabular-nums">{each}</span>
+            <p class="tabular-nums">
+                <span class="block text-3xl font-semibold tracking-tight">{price}</span>
+                <span class="block text-sm text-ink-soft">{each}</span>
             </p>
             <ul class="flex-1 space-y-1 text-sm text-ink-soft tabular-nums">{on_top} {buys.collect::<Vec<_>>()}</ul>
             <form method="post" action="/buy-credits" aria-label=credits>
