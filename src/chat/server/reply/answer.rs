@@ -294,6 +294,10 @@ impl Draft<'_> {
                 Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
                 other => other,
             });
+            // Some of it was read, and that it ends here is up to what was asked: the operator pays for it all the same.
+            if !error.is_failure() {
+                self.work.hold.count_free_work().await;
+            }
             return Ending::Broken(error.shown_of_rest());
         }
     }
