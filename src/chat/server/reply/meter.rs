@@ -337,8 +337,8 @@ impl Meter {
 
     /// What a provider says, where it can be so beside what was counted.
     fn likely(&self, said: Option<Usage>) -> Option<Usage> {
-        let Counted { text, images, .. } = self.input;
-        let inputs = text / LIKELY..=(text + images) * LIKELY + OVERHEAD;
+        let Counted { text, images, sealed, .. } = self.input;
+        let inputs = text / LIKELY..=(text + images) * LIKELY + sealed + OVERHEAD;
         let outputs = self.text.total() / LIKELY..=u64::from(self.limit);
         said.filter(|said| {
             said.input_tokens > 0
