@@ -84,6 +84,31 @@ async fn what_is_blocked_in_the_middle_is_free_only_so_often() {
 }
 
 #[tokio::test]
+async fn to_think_and_to_say_nothing_is_free_only_so_often() {
+    let thought = |text: String| {
+        vec![json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": text}})]
+    };
+    let blank =
+        vec![json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " \n"}})];
+    let usage = json!({"input_tokens": 20, "output_tokens": 1});
+    for (blocks, output, is_counted) in [
+        (thought("Hm. ".repeat(500)), 600, true),
+        (blank.clone(), 600, true),
+        (blank, 2, false),
+        (Vec::new(), 1, false),
+    ] {
+        let servers = start(&[("FREE_STOPS_PER_DAY", "1")]).await;
+        servers.claude.play(says(&usage, blocks, "end_turn", output));
+        let body = asks(&json!({"model": "anthropic@high"}));
+        assert_eq!(servers.program.post_json(MESSAGES, &body).await.0, 502);
+        servers.claude.play(well());
+        let (status, told) = servers.program.post_json(MESSAGES, &body).await;
+        assert_eq!((status, servers.claude.calls()), if is_counted { (429, 1) } else { (200, 2) }, "{told}");
+        servers.app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test]
 async fn an_answer_with_too_many_calls_ends_there_and_is_paid_for() {
     let servers = start(&[("MAX_OUTPUT_TOKENS", "4000")]).await;
     let mut calls = Vec::new();

@@ -77,6 +77,7 @@ impl Draft<'_> {
                 let reason = self.meter.limit_reason().await;
                 return Ending::Cut(reason);
             }
+            self.count_silence(&error).await;
             // Another one would give nothing either.
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
             if is_chosen || !self.fall_back(&error) {
@@ -284,6 +285,9 @@ impl Draft<'_> {
                     if let Some(usage) = usage {
                         self.hear(usage);
                     }
+                    if self.is_blank() {
+                        self.count_silence(&self.empty(finish)).await;
+                    }
                     return self.ended(finish, usage);
                 }
                 Err(error) => error,
@@ -317,6 +321,15 @@ impl Draft<'_> {
             text.truncate(self.meter.covered_part(text));
         }
         Ok(covered)
+    }
+
+    /// To think, and to say nothing then, can be asked for: the operator pays for it all the same. One that has made nothing at all is
+    /// not well. What a field of the request has made empty is counted at the end.
+    async fn count_silence(&self, error: &ProviderError) {
+        let is_made = self.mind.bytes() > 0 || self.meter.has_made();
+        if is_made && matches!(error, ProviderError::Empty { by: None, .. }) {
+            self.work.hold.count_free_work().await;
+        }
     }
 
     /// What the user is told where not a word is paid for.
