@@ -77,7 +77,9 @@ impl Draft<'_> {
                 let reason = self.meter.limit_reason().await;
                 return Ending::Cut(reason);
             }
-            self.count_silence(&error).await;
+            if self.is_asked_silence(&error) {
+                self.work.hold.count_free_work().await;
+            }
             // Another one would give nothing either.
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
             if is_chosen || !self.fall_back(&error) {
@@ -285,8 +287,8 @@ impl Draft<'_> {
                     if let Some(usage) = usage {
                         self.hear(usage);
                     }
-                    if self.is_blank() {
-                        self.count_silence(&self.empty(finish)).await;
+                    if self.is_blank() && self.is_asked_silence(&self.empty(finish)) {
+                        self.work.hold.count_free_work().await;
                     }
                     return self.ended(finish, usage);
                 }
@@ -325,11 +327,9 @@ impl Draft<'_> {
 
     /// To think, and to say nothing then, can be asked for: the operator pays for it all the same. One that has made nothing at all is
     /// not well. What a field of the request has made empty is counted at the end.
-    async fn count_silence(&self, error: &ProviderError) {
+    fn is_asked_silence(&self, error: &ProviderError) -> bool {
         let is_made = self.mind.bytes() > 0 || self.meter.has_made();
-        if is_made && matches!(error, ProviderError::Empty { by: None, .. }) {
-            self.work.hold.count_free_work().await;
-        }
+        is_made && matches!(error, ProviderError::Empty { by: None, .. })
     }
 
     /// What the user is told where not a word is paid for.
