@@ -17,8 +17,9 @@ const PRICES: &str = "[[model]]\nname = \"claude*\"\ninput = 1000\ncached_input 
 fn says(usage: &Value, blocks: Vec<Value>, reason: &str, output: u32) -> Script {
     let start = json!({"type": "message_start", "message": {"content": [], "usage": usage}});
     let end = json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": output}});
-    let events = [vec![start], blocks, vec![end, json!({"type": "message_stop"})]].concat();
-    Script::stream(vec![Bytes(events.iter().map(|event| format!("data: {event}\n\n")).collect())])
+    let all = [vec![start], blocks, vec![end, json!({"type": "message_stop"})]].concat();
+    let events: Vec<_> = all.iter().map(|event| format!("data: {event}\n\n")).collect();
+    Script::stream(vec![Bytes(events.concat())])
 }
 
 fn word() -> Vec<Value> {
