@@ -77,12 +77,13 @@ impl Draft<'_> {
                 let reason = self.meter.limit_reason().await;
                 return Ending::Cut(reason);
             }
-            if self.is_asked_silence(&error) {
-                self.work.hold.count_free_work().await;
-            }
             // Another one would give nothing either.
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
             if is_chosen || !self.fall_back(&error) {
+                // Where another one answers, that is paid for.
+                if self.is_asked_silence(&error) {
+                    self.work.hold.count_free_work().await;
+                }
                 return Ending::Broken(error.shown());
             }
         }
