@@ -118,6 +118,7 @@ impl Refusal {
         const MOST: usize = 16 * 1024;
         let status = response.status();
         let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(Ok(chunk)) = chunks.next().await {
@@ -126,7 +127,7 @@ impl Refusal {
                 break;
             }
         }
-        Self { status, retry_after: seconds.map(Duration::from_secs), body }
+        Self { status, retry_after, body }
     }
 }
 

@@ -193,6 +193,7 @@ impl CompletionRequest<'_> {
             format: read_format("response_format", self.response_format.as_deref())?,
             cache: self.cache_control,
             passed_on: passed_on(self.logit_bias, self.reasoning_effort, self.verbosity)?,
+            no_thoughts: false,
             names: FieldNames::default(),
         };
         let longest = chat.context_limit(picked.as_ref(), sampling.max_output_tokens);

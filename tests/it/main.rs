@@ -62,6 +62,7 @@ mod flags;
 mod floors;
 mod forgotten;
 mod frameworks;
+mod free_rides;
 mod full_disk;
 mod fuzz;
 mod hardening;

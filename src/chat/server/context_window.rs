@@ -13,6 +13,9 @@ pub(super) const IMAGE: u64 = 800;
 /// The same for one that is looked at as large as it was sent: `OpenAI` takes up to 10,000 patches of it.
 const ORIGINAL_IMAGE: u64 = 5000;
 
+/// Bytes of a seal that may be a token.
+const SEALED_TOKEN: u64 = 4;
+
 /// What a context comes to, about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counted {
@@ -20,6 +23,8 @@ pub(super) struct Counted {
     pub text: u64,
     pub images: u64,
     pub turns: u64,
+    /// Most that may be in what is sealed; who has sealed it may also read nothing of it.
+    pub sealed: u64,
     /// What it asks a provider to cache.
     pub writes: CacheWrites,
 }
@@ -28,8 +33,9 @@ impl Counted {
     pub(super) fn of(turns: &[Turn]) -> Self {
         let text = turns.iter().map(text_tokens).sum();
         let images = turns.iter().map(image_tokens).sum();
+        let sealed = turns.iter().map(|turn| turn.sealed_bytes() as u64 / SEALED_TOKEN).sum();
         let writes = turns.iter().flat_map(Turn::cache_controls).map(CacheControl::writes).max().unwrap_or_default();
-        Self { text, images, turns: turns.len() as u64, writes }
+        Self { text, images, turns: turns.len() as u64, sealed, writes }
     }
 
     /// With the tools and the form that an answer may have.
@@ -45,7 +51,7 @@ impl Counted {
 
     /// A reading that hardly any model is above.
     pub(super) const fn upper(self) -> u64 {
-        with_margin(self.text) + 2 * self.images + 4 * self.turns + 16
+        with_margin(self.text) + 2 * self.images + self.sealed + 4 * self.turns + 16
     }
 }
 

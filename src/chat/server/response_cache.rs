@@ -77,11 +77,13 @@ impl AnswerKey {
             // It says nothing to a model.
             cache: _,
             passed_on,
+            no_thoughts,
             names: _,
         } = sampling;
         part(&max_output_tokens.to_be_bytes());
         part(&seed.map(i64::to_be_bytes).unwrap_or_default());
         part(&[u8::from(seed.is_some())]);
+        part(&[u8::from(*no_thoughts)]);
         part(&(passed_on.len() as u64).to_be_bytes());
         for (name, value) in passed_on {
             part(name.as_bytes());

@@ -57,7 +57,8 @@ pub struct MessagesRequest<'a> {
     #[schema(required = false)]
     stop_sequences: Option<Vec<String>>,
     output_config: Option<OutputConfig>,
-    /// `enabled` with `budget_tokens`, `adaptive` or `disabled`. With one of the first two, what the model thinks is told.
+    /// `enabled` with `budget_tokens`, `adaptive` or `disabled`. With one of the first two, what the model thinks is told; with the last
+    /// it is not to, whatever effort is named.
     thinking: Option<ThinkingConfig>,
     /// No field of Anthropic's: it must not cost more credits than this.
     max_credits: Option<Amount>,
@@ -123,6 +124,10 @@ impl ThinkingConfig {
         }
     }
 
+    fn is_off(&self) -> bool {
+        self.kind == "disabled"
+    }
+
     /// How much is thought, where that is said.
     fn effort(&self) -> Option<Effort> {
         match (self.kind.as_str(), self.budget_tokens) {
@@ -154,6 +159,7 @@ impl MessagesRequest<'_> {
         let OutputConfig { effort, format } = self.output_config.unwrap_or(OutputConfig { effort: None, format: None });
         let thoughts = self.thinking.as_ref().map_or(Thoughts::No, ThinkingConfig::shown);
         let budget = self.thinking.as_ref().and_then(ThinkingConfig::effort);
+        let no_thoughts = self.thinking.as_ref().is_some_and(ThinkingConfig::is_off);
         let effort = effort.or_else(|| budget.map(|effort| effort.as_str().to_owned()));
         let sampling = Sampling {
             max_output_tokens,
@@ -164,6 +170,7 @@ impl MessagesRequest<'_> {
             format: read_schema("output_config.format", format.as_deref())?,
             cache: self.cache_control,
             passed_on: passed_on(None, effort, None)?,
+            no_thoughts,
             names: FieldNames { limit: "max_tokens", stop: "stop_sequences" },
             ..Sampling::default()
         };

@@ -86,7 +86,7 @@ impl Item<'_> {
         if let Some(name) = self.reference() {
             let item = named.get(name).ok_or_else(|| V1Error::no_item(name))?;
             let read: Item<'_> = serde_json::from_slice(item).map_err(|_| AppError::Internal)?;
-            return read.read_own(field, item).map_err(V1Error::from);
+            return read.read_own(field, item).map(|turn| turn.map(unmarked)).map_err(V1Error::from);
         }
         self.read_own(field, body).map_err(V1Error::from)
     }
@@ -157,6 +157,12 @@ pub fn add_turn(turns: &mut Vec<ShownTurn>, (turn, shown): ShownTurn) {
     }
 }
 
+/// What is stored was to be cached when it was sent: a client could not take its marks back, and there may only be so many.
+fn unmarked((mut turn, shown): ShownTurn) -> ShownTurn {
+    turn.cache.clear();
+    (turn, shown)
+}
+
 /// The turns of a response that is gone on with.
 pub fn read_stored(stored: &StoredResponse) -> AppResult<Vec<ShownTurn>> {
     let output = serde_json::to_string(&stored.output_items()?).map_err(|_| AppError::Internal)?;
@@ -164,7 +170,7 @@ pub fn read_stored(stored: &StoredResponse) -> AppResult<Vec<ShownTurn>> {
     for items in [Bytes::from(stored.input.clone()), Bytes::from(output)] {
         let Items(read) = serde_json::from_slice(&items).map_err(|_| AppError::Internal)?;
         for item in read {
-            turns.extend(item.read_own("previous_response_id", &items)?);
+            turns.extend(item.read_own("previous_response_id", &items)?.map(unmarked));
         }
     }
     Ok(turns)

@@ -45,12 +45,17 @@ impl Effort {
     /// What was asked for.
     #[must_use]
     pub fn of(sampling: &Sampling) -> Option<Self> {
+        if sampling.no_thoughts {
+            return Some(Self::None);
+        }
         Self::parse(sampling.passed_on.get(Self::FIELD).and_then(Value::as_str)?)
     }
 
     /// Asks for it, where nothing else was asked for.
     pub fn ask(self, sampling: &mut Sampling) {
-        sampling.passed_on.entry(Self::FIELD).or_insert_with(|| self.as_str().into());
+        if !sampling.no_thoughts {
+            sampling.passed_on.entry(Self::FIELD).or_insert_with(|| self.as_str().into());
+        }
     }
 
     /// What a budget of so many tokens comes to, as Anthropic's clients set it.
@@ -76,6 +81,10 @@ mod tests {
             assert_eq!(Effort::of(&sampling), None);
             sampling.passed_on.insert(Effort::FIELD.to_owned(), effort.as_str().into());
             assert_eq!(Effort::of(&sampling), Some(effort));
+            let mut silent = Sampling { no_thoughts: true, ..Sampling::default() };
+            effort.ask(&mut silent);
+            assert!(silent.passed_on.is_empty());
+            assert_eq!(Effort::of(&Sampling { no_thoughts: true, ..sampling }), Some(Effort::None));
         }
         assert_eq!([0, 1024, 8192, 8193].map(Effort::of_budget).map(Effort::as_str), ["none", "low", "medium", "high"]);
     }

@@ -72,6 +72,8 @@ pub struct Sampling {
     pub cache: Option<CacheControl>,
     /// Fields of `OpenAI`'s, as they are, for providers that speak as it does.
     pub passed_on: Map<String, Value>,
+    /// It is not to think, whatever effort is named: of who can be told so.
+    pub no_thoughts: bool,
     /// What who asks calls the limit and the texts that end an answer.
     pub names: FieldNames,
 }
@@ -115,7 +117,8 @@ impl Sampling {
     /// Whether more is asked for than words: a provider may refuse that, which says nothing of how it is.
     #[must_use]
     pub fn is_special(&self) -> bool {
-        !self.passed_on.is_empty() || self.format.is_some() || !self.toolbox.is_empty() || self.cache.is_some()
+        let has_more = self.no_thoughts || self.format.is_some() || self.cache.is_some();
+        has_more || !self.passed_on.is_empty() || !self.toolbox.is_empty()
     }
 }
 
@@ -133,6 +136,7 @@ impl Default for Sampling {
             format: None,
             cache: None,
             passed_on: Map::new(),
+            no_thoughts: false,
             names: FieldNames::default(),
         }
     }

@@ -175,6 +175,14 @@ impl Turn {
         calls.chain(thoughts.map(|thought| thought.text.as_str()))
     }
 
+    /// Bytes of what a provider gets back that it has sealed: it reads, and charges for, what nobody else can.
+    #[must_use]
+    pub fn sealed_bytes(&self) -> usize {
+        let thoughts = self.thoughts.iter().filter_map(|thought| thought.seal.as_ref()).map(|seal| seal.data.len());
+        let calls = self.calls.iter().filter_map(|call| call.id.split_once(SEALED)).map(|(_, seal)| seal.len());
+        thoughts.chain(calls).sum()
+    }
+
     /// Its images, and how closely each is to be looked at.
     pub fn shown(&self) -> impl Iterator<Item = (&Image, Option<ImageDetail>)> {
         let details = self.details.iter().copied().chain(std::iter::repeat(None));

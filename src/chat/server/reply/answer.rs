@@ -80,6 +80,10 @@ impl Draft<'_> {
             // Another one would give nothing either.
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
             if is_chosen || !self.fall_back(&error) {
+                // Where another one answers, that is paid for.
+                if self.is_asked_silence(&error) {
+                    self.work.hold.count_free_work().await;
+                }
                 return Ending::Broken(error.shown());
             }
         }
@@ -284,6 +288,9 @@ impl Draft<'_> {
                     if let Some(usage) = usage {
                         self.hear(usage);
                     }
+                    if self.is_blank() && self.is_asked_silence(&self.empty(finish)) {
+                        self.work.hold.count_free_work().await;
+                    }
                     return self.ended(finish, usage);
                 }
                 Err(error) => error,
@@ -294,6 +301,10 @@ impl Draft<'_> {
                 Outcome::Malformed | Outcome::Unavailable => Outcome::Cut,
                 other => other,
             });
+            // Some of it was read, and that it ends here is up to what was asked: the operator pays for it all the same.
+            if !error.is_failure() {
+                self.work.hold.count_free_work().await;
+            }
             return Ending::Broken(error.shown_of_rest());
         }
     }
@@ -313,6 +324,13 @@ impl Draft<'_> {
             text.truncate(self.meter.covered_part(text));
         }
         Ok(covered)
+    }
+
+    /// To think, and to say nothing then, can be asked for: the operator pays for it all the same. One that has made nothing at all is
+    /// not well. What a field of the request has made empty is counted at the end.
+    fn is_asked_silence(&self, error: &ProviderError) -> bool {
+        let is_made = self.mind.bytes() > 0 || self.meter.has_made();
+        is_made && matches!(error, ProviderError::Empty { by: None, .. })
     }
 
     /// What the user is told where not a word is paid for.

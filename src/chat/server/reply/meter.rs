@@ -27,6 +27,8 @@ const TRIES: usize = 3;
 const LIKELY: u64 = 3;
 /// What a provider may add to a context by itself.
 const OVERHEAD: u64 = 256;
+/// No more tokens of output than these are nothing.
+const NOTHING: u32 = 16;
 /// A piece with no more tokens than these is published whole or not at all.
 const SMALL_PIECE: u64 = 8;
 
@@ -114,6 +116,11 @@ impl Meter {
     /// The provider says what it has used so far.
     pub(super) const fn said(&mut self, usage: Usage) {
         self.said = Some(usage);
+    }
+
+    /// Whether the provider says that it has made something, of whatever kind.
+    pub(super) fn has_made(&self) -> bool {
+        self.said.is_some_and(|said| said.output_tokens > NOTHING)
     }
 
     /// So many bytes of thoughts have come, which nobody reads.
@@ -337,8 +344,8 @@ impl Meter {
 
     /// What a provider says, where it can be so beside what was counted.
     fn likely(&self, said: Option<Usage>) -> Option<Usage> {
-        let Counted { text, images, .. } = self.input;
-        let inputs = text / LIKELY..=(text + images) * LIKELY + OVERHEAD;
+        let Counted { text, images, sealed, .. } = self.input;
+        let inputs = text / LIKELY..=(text + images) * LIKELY + sealed + OVERHEAD;
         let outputs = self.text.total() / LIKELY..=u64::from(self.limit);
         said.filter(|said| {
             said.input_tokens > 0

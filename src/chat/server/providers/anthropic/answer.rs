@@ -71,6 +71,8 @@ struct MessageUsage {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CacheCreation {
+    #[serde(rename = "ephemeral_5m_input_tokens")]
+    for_five_minutes: Odd<Option<u32>>,
     #[serde(rename = "ephemeral_1h_input_tokens")]
     for_an_hour: Odd<Option<u32>>,
 }
@@ -93,7 +95,11 @@ impl MessageUsage {
         }
         let [input, cache_written, cache_read, output] =
             [input, cache_written, cache_read, output].map(|count| count.and_then(|Odd(count)| count));
-        let cache_written_1h = creation.and_then(|creation| creation.for_an_hour.0);
+        let CacheCreation { for_five_minutes: Odd(short), for_an_hour: Odd(cache_written_1h) } =
+            creation.unwrap_or_default();
+        // Where only the parts are told, they are all of it.
+        let parts = [short, cache_written_1h].into_iter().flatten().reduce(u32::saturating_add);
+        let cache_written = cache_written.or(parts);
         let reasoning = details.and_then(|details| details.thinking_tokens.0);
         let is_last = is_last && output.is_some();
         Some(Counts { input, cache_written, cache_written_1h, cache_read, output, reasoning, is_last })
@@ -290,6 +296,17 @@ mod tests {
             json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens"}}),
         ]);
         assert_eq!(told.last(), Some(&Ok(ProviderEvent::Done { finish: Finish::Limit, usage: None })));
+    }
+
+    #[test]
+    fn parts_of_what_was_written_to_the_cache_are_all_of_it_where_no_sum_is_told() {
+        let told = events(&[
+            json!({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1,
+                "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 4}}}}),
+            delta(0, &json!({"type": "text_delta", "text": "Hello"})),
+        ]);
+        let usage = Usage { cache_write_tokens: Some(34), cache_write_1h_tokens: Some(4), ..Usage::of(43, 1) };
+        assert_eq!(told.first(), Some(&Ok(ProviderEvent::Usage(usage))));
     }
 
     #[test]

@@ -271,6 +271,20 @@ pub(super) fn room_to_think(model: &str, effort: Option<Effort>, without: Refuse
     thinking.asked(effort).filter(|_| asks).unwrap_or(0)
 }
 
+/// Whether more of what says how it thinks is left out than before.
+pub(super) const fn thinks_less(before: Refused, after: Refused) -> bool {
+    after.has(THINKING) && !before.has(THINKING) || after.has(EFFORT) && !before.has(EFFORT)
+}
+
+/// Whether nothing is asked with which some models do not think, or not so much.
+pub(super) fn thinks_as_usual(request: &ProviderRequest) -> bool {
+    let ProviderRequest { turns, sampling, .. } = request;
+    let is_free = matches!(sampling.toolbox.choice, ToolChoice::Auto | ToolChoice::None);
+    let is_begun = turns.last().is_some_and(|turn| turn.role == Role::Assistant);
+    let is_much = matches!(Effort::of(sampling), Some(Effort::XHigh | Effort::Max));
+    is_free && !is_begun && !is_much && !has_bare_calls(turns)
+}
+
 fn tools_of(toolbox: &Toolbox) -> Vec<BodyTool<'_>> {
     let tools = toolbox.tools.iter().map(|tool| BodyTool {
         name: &tool.name,

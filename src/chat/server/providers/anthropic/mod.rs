@@ -10,7 +10,7 @@ mod model;
 pub(super) use answer::read_piece;
 use answer::refused;
 use async_trait::async_trait;
-use body::{Body, OPTIONAL, room_to_think};
+use body::{Body, OPTIONAL, room_to_think, thinks_as_usual, thinks_less};
 use config::VERSION;
 pub use config::{ANTHROPIC, AnthropicConfig, KIND};
 use secrecy::ExposeSecret;
@@ -103,6 +103,7 @@ impl ChatProvider for AnthropicProvider {
         }
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let mut without = self.learned.refused();
+        let mut is_lasting = true;
         loop {
             let body = Body::new(&request, model, self.config.version, without);
             let call = self
@@ -113,7 +114,9 @@ impl ChatProvider for AnthropicProvider {
                 .json(&body);
             let refusal = match ask(call).await? {
                 Ok(response) => {
-                    self.learned.keep(without);
+                    if is_lasting {
+                        self.learned.keep(without);
+                    }
                     return Ok(read_answer(response, read_piece));
                 }
                 Err(refusal) => refusal,
@@ -125,6 +128,8 @@ impl ChatProvider for AnthropicProvider {
             match more.filter(|_| matches!(error, ProviderError::Rejected(_))) {
                 Some(more) => {
                     tracing::warn!(provider = self.config.name, %error, "asked again without what was refused");
+                    // What else was asked may be why: others are not to think less for that.
+                    is_lasting &= !thinks_less(without, more) || thinks_as_usual(&request);
                     without = more;
                 }
                 None => return Err(error),

@@ -251,6 +251,9 @@ impl Answer {
             ready.push_back(Ok(ProviderEvent::Token(said.text)));
         }
         self.take_calls(said.calls, said.is_message, place, said.finish.is_none(), ready);
+        if self.is_over {
+            return;
+        }
         match said.finish {
             None => {}
             // The answer was whole before.
@@ -300,13 +303,22 @@ impl Answer {
             self.finish = Some(Finish::Whole);
             self.endings += 1;
         }
-        ready.extend(
-            said.into_iter().filter_map(|call| self.calls.take(call)).map(|call| Ok(ProviderEvent::Call(call))),
-        );
-        if self.calls.is_full() {
-            self.is_over = true;
-            ready.push_back(Err(ProviderError::Malformed("there are too many calls of tools".into())));
+        for call in said {
+            let piece = self.calls.take(call);
+            if self.calls.is_full() {
+                // Whoever asks can make it so: those before have come, and are paid for.
+                self.is_over = true;
+                ready.push_back(Ok(ProviderEvent::Done { finish: Finish::Limit, usage: self.last_usage() }));
+                return;
+            }
+            ready.extend(piece.map(|call| Ok(ProviderEvent::Call(call))));
         }
+    }
+
+    /// What was used in the end: what was told at the beginning is not that.
+    fn last_usage(&self) -> Option<Usage> {
+        let is_last = self.counts.is_none_or(|counts| counts.is_last);
+        self.usage.filter(|_| is_last)
     }
 
     /// The stream has ended: was that the whole answer?
@@ -320,9 +332,7 @@ impl Answer {
     fn fail(&mut self, error: ProviderError, ready: &mut VecDeque<Event>) {
         if !self.is_over {
             self.is_over = true;
-            // What was told at the beginning is not what was used in the end.
-            let is_final = self.counts.is_none_or(|counts| counts.is_last);
-            let usage = self.usage.filter(|_| is_final);
+            let usage = self.last_usage();
             ready.push_back(match self.finish {
                 // Not every server says that it waits for results.
                 Some(Finish::Whole) if !self.calls.is_empty() => {

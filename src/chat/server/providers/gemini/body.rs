@@ -81,7 +81,9 @@ fn thinking_config(
 ) -> Option<ThinkingConfig> {
     match thinking {
         Thinking::ByLevel => Some(by_level(effort)),
-        Thinking::Freely if without == Refused::NONE && model.contains("gemini-2.5") => Some(by_budget(effort)),
+        Thinking::Freely if without == Refused::NONE && model.contains("gemini-2.5") => {
+            Some(by_budget(effort, model.contains("pro")))
+        }
         Thinking::Freely | Thinking::No => None,
     }
 }

@@ -26,10 +26,14 @@ pub(super) const fn by_level(effort: Option<Effort>) -> ThinkingConfig {
     ThinkingConfig { thinking_level, thinking_budget: None, include_thoughts: true }
 }
 
+/// The least of who cannot but think: it refuses 0.
+const LEAST_BUDGET: u32 = 128;
+
 /// For those that think by a budget: as they like, where nothing is asked for.
-pub(super) const fn by_budget(effort: Option<Effort>) -> ThinkingConfig {
+pub(super) const fn by_budget(effort: Option<Effort>, always: bool) -> ThinkingConfig {
     let thinking_budget = match effort {
         None => None,
+        Some(Effort::None) if always => Some(LEAST_BUDGET),
         Some(Effort::None) => Some(0),
         Some(Effort::Minimal | Effort::Low) => Some(1024),
         Some(Effort::Medium) => Some(4096),
@@ -49,7 +53,8 @@ mod tests {
         let told = |config: &ThinkingConfig| serde_json::to_value(config).unwrap();
         assert_eq!(told(&by_level(None)), json!({ "thinkingLevel": "LOW", "includeThoughts": true }));
         assert_eq!(told(&by_level(Some(Effort::Max)))["thinkingLevel"], "HIGH");
-        assert_eq!(told(&by_budget(None)), json!({ "includeThoughts": true }));
-        assert_eq!(told(&by_budget(Some(Effort::None)))["thinkingBudget"], 0);
+        assert_eq!(told(&by_budget(None, false)), json!({ "includeThoughts": true }));
+        assert_eq!(told(&by_budget(Some(Effort::None), false))["thinkingBudget"], 0);
+        assert_eq!(told(&by_budget(Some(Effort::None), true))["thinkingBudget"], 128);
     }
 }
