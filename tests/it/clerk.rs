@@ -10,6 +10,7 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
 use crate::fake_clerk::{FakeClerk, Signing, now, signed_with_public_key, unsigned};
+use crate::fake_oidc::FakeIdp;
 use crate::support::TestApp;
 
 const ORIGIN: &str = "http://localhost:3000";
@@ -309,8 +310,15 @@ async fn with_clerk_there_are_no_passwords() {
         let to = shown.headers()[LOCATION].to_str().unwrap();
         assert!(to.starts_with(&format!("{}{path}?redirect_url=http", clerk.url)), "{to}");
     }
-    // An API key of a user of Clerk works as ever.
+    // Nor another address than Clerk's, whoever has just signed in there.
     let token = clerk.token("user_1");
+    for (path, body) in
+        [("/api/account/email", json!({ "email": "eve@example.org" })), ("/api/account/verify-email", json!({}))]
+    {
+        let request = Client::new().post(format!("http://{}{path}", app.addr)).bearer_auth(&token).json(&body);
+        assert_eq!(request.send().await.unwrap().status(), 403, "{path}");
+    }
+    // An API key of a user of Clerk works as ever.
     let key = json!({ "name": "program", "scopes": ["read"] });
     let made = Client::new()
         .post(format!("http://{}/api/account/keys", app.addr))
@@ -318,6 +326,18 @@ async fn with_clerk_there_are_no_passwords() {
     let made: Value = made.json(&key).send().await.unwrap().json().await.unwrap();
     let key = made["data"]["key"].as_str().unwrap();
     assert_eq!(me(app.addr, key, false).await.1["data"]["email"], "ada@example.org");
+}
+
+/// Who came by another provider would have an account that nobody is let in to.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_clerk_signs_people_in_no_other_provider_does() {
+    let (clerk, idp) = (FakeClerk::start(ORIGIN, false).await, FakeIdp::start().await);
+    let others = idp.variables("ONE");
+    let others: Vec<_> = others.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let app = TestApp::start_with(&[&clerk.vars()[..], &others].concat()).await;
+    let to = app.visitor().post_form("/sign-in/one", &[("next", "/chat")]).send().await.unwrap();
+    assert_eq!(to.status(), 404);
+    assert_eq!(app.visitor().get("/sign-in/one/callback?code=a&state=b").send().await.unwrap().status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
