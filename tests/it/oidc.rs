@@ -9,6 +9,7 @@ use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tessera::account::server::oidc::store::Identity;
+use tessera::account::server::sessions::UserStatus;
 use tessera::platform::ids::IdentityId;
 use tokio::time::sleep;
 use url::Url;
@@ -341,6 +342,24 @@ async fn ways_to_sign_in_are_linked_and_unlinked_and_the_last_one_stays() {
     assert_eq!(app.visitor().post_json("/api/auth/login", &body).await.0, 200);
     assert_eq!(location(&unlink(&mut newcomer).await), "/account#ways");
     app.assert_books_balance().await;
+}
+
+/// Whoever shuts an account finds no other way into it when it is opened again.
+#[tokio::test]
+async fn nothing_becomes_a_way_into_an_account_that_is_shut() {
+    let idp = FakeIdp::start().await;
+    let app = start(&idp, &[]).await;
+    let owner = app.user().await;
+    let id = user_id(&owner).await;
+    let accounts = &app.state.stores.accounts;
+    assert!(accounts.verify_email(id, &owner.email, 1).await.unwrap());
+    for status in [UserStatus::Disabled, UserStatus::Erasing] {
+        assert!(accounts.change_status(id, UserStatus::Active, status).await.unwrap());
+        let claims = json!({ "sub": "ada", "email": owner.email, "email_verified": true });
+        assert_eq!(Browser::at(&app).come_back(&idp, &claims).await.status(), 403, "{status:?}");
+        assert_eq!(app.state.stores.identities.list(id).await.unwrap(), [], "{status:?}");
+        assert!(accounts.change_status(id, status, UserStatus::Active).await.unwrap());
+    }
 }
 
 /// Whoever a provider vouches for without an address, and who has no password, is at no dead end.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use self::config::ProviderConfig;
 pub use self::provider::Provider;
+pub(super) use self::service::is_old;
 pub use self::view::{ProviderButtons, ways_html};
 pub(super) use self::view::{act, no_default};
 use crate::platform::site::SiteConfig;

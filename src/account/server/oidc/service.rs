@@ -167,6 +167,10 @@ impl Account {
                     && user.email_verified_at.is_some()
                     && self.second_steps(user.id).await?.is_empty() =>
             {
+                // Nothing becomes a way in to an account that is shut.
+                if user.status != UserStatus::Active {
+                    return Err(AppError::Forbidden.into());
+                }
                 self.link(identity(provider, &vouched, user.id)).await?;
                 Ok(Arrival::Admitted(self.admit(&user, client, next).await?))
             }
@@ -322,21 +326,6 @@ impl Account {
         Ok(())
     }
 
-    /// Makes sure that it is the owner who asks; see [`Account::confirm_owner`]. Who has no password has to sign in again.
-    ///
-    /// # Errors
-    /// As there, and [`AppError::Conflict`].
-    pub async fn confirm_way(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<()> {
-        let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
-        let has_password = user.password_hash.is_some();
-        match self.confirm_owner(caller, client, password.filter(|_| has_password)).await {
-            Err(AppError::InvalidInput { .. }) if !has_password => {
-                Err(AppError::Conflict(t(Text::SignInAgainFirst).to_owned()))
-            }
-            confirmed => confirmed,
-        }
-    }
-
     /// Whoever comes with an admin's address that is trusted, and has it here too, is one.
     async fn with_role(&self, provider: &Provider, about: &About, user: User) -> AppResult<User> {
         let said = about.email.as_deref().and_then(|email| Email::parse(email).ok());
@@ -367,7 +356,8 @@ fn identity(provider: &Provider, vouched: &Vouched, user: UserId) -> Identity {
 }
 
 /// Whether a user would have been made by now.
-fn is_old(user: UserId) -> bool {
+#[must_use]
+pub fn is_old(user: UserId) -> bool {
     let begun = Uuid::from(user).get_timestamp().map_or(0, |time| time.to_unix().0);
     u64::try_from(now_millis() / 1000).is_ok_and(|now| now.saturating_sub(begun) > MAKING_SECS)
 }
