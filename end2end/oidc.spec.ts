@@ -48,6 +48,14 @@ test('somebody comes by another provider, goes and comes back', async ({ page, c
   await page.getByRole('button', { name: 'Set a password' }).click();
   await page.waitForURL('**/account#ways');
   await expect(page.getByLabel('Set a password')).toHaveCount(0);
+  // Enter in the field of the password presses none of the buttons.
+  await page.evaluate(() => document.addEventListener('submit', (event) => {
+    event.preventDefault();
+    document.body.dataset.sent = 'yes';
+  }));
+  await page.locator('#ways-password').fill(PASSWORD);
+  await page.locator('#ways-password').press('Enter');
+  expect(await page.evaluate(() => document.body.dataset.sent)).toBeUndefined();
   await signOut(page);
   await page.goto('/sign-up');
   await withExample(page);

@@ -861,6 +861,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::SendLinkAgain => "Send the link again",
         Text::LinkWasSent => "We’ve sent a message with a link to {email}.",
         Text::EmailConfirmedAlready => "Your email address is already confirmed.",
+        Text::NoEmailYet => "This account has no email address yet.",
         Text::ChangeEmail => "Change your email address",
         Text::ChangeEmailIntro => "The new address takes effect once you open the link that we’ll email to it.",
         Text::NewEmail => "New email address",
@@ -936,6 +937,13 @@ pub const fn say(text: Text) -> &'static str {
         Text::SetPassword => "Set a password",
         Text::LastWayToSignIn => "This is your only way to sign in. Add another one first.",
         Text::HasPassword => "This account already has a password.",
+        Text::MailWaySubject => "Your sign-in methods changed",
+        Text::MailWayLinked => "{provider} was linked to your Tessera account: you can now sign in with it.",
+        Text::MailWayUnlinked => "{provider} was unlinked from your Tessera account and can no longer sign in to it.",
+        Text::MailFirstPassword => "A password was set for your Tessera account: you can now sign in with it.",
+        Text::MailWayNotYou => {
+            "If this wasn’t you, check your sign-in methods, set a new password now, and sign out all other devices."
+        }
         // Passkeys
         Text::Passkeys => "Passkeys",
         Text::Passkey => "Passkey",

@@ -8,9 +8,14 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use futures::future::join_all;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
+use tessera::account::server::oidc::store::Identity;
+use tessera::account::server::sessions::UserStatus;
+use tessera::platform::ids::IdentityId;
 
 use crate::fake_clerk::{FakeClerk, Signing, now, signed_with_public_key, unsigned};
+use crate::fake_oidc::FakeIdp;
 use crate::support::TestApp;
+use crate::token_prices::user_id;
 
 const ORIGIN: &str = "http://localhost:3000";
 
@@ -309,8 +314,15 @@ async fn with_clerk_there_are_no_passwords() {
         let to = shown.headers()[LOCATION].to_str().unwrap();
         assert!(to.starts_with(&format!("{}{path}?redirect_url=http", clerk.url)), "{to}");
     }
-    // An API key of a user of Clerk works as ever.
+    // Nor another address than Clerk's, whoever has just signed in there.
     let token = clerk.token("user_1");
+    for (path, body) in
+        [("/api/account/email", json!({ "email": "eve@example.org" })), ("/api/account/verify-email", json!({}))]
+    {
+        let request = Client::new().post(format!("http://{}{path}", app.addr)).bearer_auth(&token).json(&body);
+        assert_eq!(request.send().await.unwrap().status(), 403, "{path}");
+    }
+    // An API key of a user of Clerk works as ever.
     let key = json!({ "name": "program", "scopes": ["read"] });
     let made = Client::new()
         .post(format!("http://{}/api/account/keys", app.addr))
@@ -318,6 +330,52 @@ async fn with_clerk_there_are_no_passwords() {
     let made: Value = made.json(&key).send().await.unwrap().json().await.unwrap();
     let key = made["data"]["key"].as_str().unwrap();
     assert_eq!(me(app.addr, key, false).await.1["data"]["email"], "ada@example.org");
+}
+
+/// Neither is what was left of an erased account theirs again, nor is one that is shut joined.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_of_clerk_becomes_a_user_who_is_no_more_or_is_shut_out() {
+    let clerk = FakeClerk::start(ORIGIN, false).await;
+    let before = TestApp::start().await;
+    let user = before.user().await;
+    let app = before.start_beside(&clerk.vars()).await;
+    let (accounts, identities) = (&app.state.stores.accounts, &app.state.stores.identities);
+    let id = user_id(&user).await;
+    assert!(accounts.verify_email(id, &user.email, 1).await.unwrap());
+    clerk.add_user("user_2", &user.email, true);
+    for status in [UserStatus::Disabled, UserStatus::Erasing] {
+        assert!(accounts.change_status(id, UserStatus::Active, status).await.unwrap());
+        assert_eq!(me(app.addr, &clerk.token("user_2"), false).await.0, 401, "{status:?}");
+        assert_eq!(clerk.deliver(app.addr, "user.updated", "user_2").await, 200, "{status:?}");
+        assert_eq!(identities.list(id).await.unwrap(), [], "{status:?}");
+        assert!(accounts.change_status(id, status, UserStatus::Active).await.unwrap());
+    }
+    let gone = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab";
+    let left = Identity {
+        id: IdentityId::now_v7(),
+        issuer: clerk.url.clone(),
+        subject: "user_1".into(),
+        user: gone.parse().unwrap(),
+        shown_as: String::new(),
+        created_at: 0,
+    };
+    identities.add(left).await.unwrap();
+    clerk.add_user("user_1", "ada@example.org", true);
+    let (status, body) = me(app.addr, &clerk.token("user_1"), false).await;
+    assert_eq!(status, 200, "{body}");
+    assert_ne!(body["data"]["id"], gone);
+}
+
+/// Who came by another provider would have an account that nobody is let in to.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_clerk_signs_people_in_no_other_provider_does() {
+    let (clerk, idp) = (FakeClerk::start(ORIGIN, false).await, FakeIdp::start().await);
+    let others = idp.variables("ONE");
+    let others: Vec<_> = others.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let app = TestApp::start_with(&[&clerk.vars()[..], &others].concat()).await;
+    let to = app.visitor().post_form("/sign-in/one", &[("next", "/chat")]).send().await.unwrap();
+    assert_eq!(to.status(), 404);
+    assert_eq!(app.visitor().get("/sign-in/one/callback?code=a&state=b").send().await.unwrap().status(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

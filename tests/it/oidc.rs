@@ -9,13 +9,16 @@ use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tessera::account::server::oidc::store::Identity;
+use tessera::account::server::sessions::UserStatus;
 use tessera::platform::ids::IdentityId;
 use tokio::time::sleep;
 use url::Url;
 
 use crate::fake_oidc::{CLIENT_ID, FakeIdp, Signing};
+use crate::fake_smtp::FakeSmtp;
 use crate::mongod::{Kind, Mongod};
 use crate::support::{PASSWORD, TestApp};
+use crate::token_prices::user_id;
 
 /// A browser: it keeps cookies.
 #[derive(Clone)]
@@ -339,6 +342,132 @@ async fn ways_to_sign_in_are_linked_and_unlinked_and_the_last_one_stays() {
     assert_eq!(app.visitor().post_json("/api/auth/login", &body).await.0, 200);
     assert_eq!(location(&unlink(&mut newcomer).await), "/account#ways");
     app.assert_books_balance().await;
+}
+
+/// Whoever shuts an account finds no other way into it when it is opened again.
+#[tokio::test]
+async fn nothing_becomes_a_way_into_an_account_that_is_shut() {
+    let idp = FakeIdp::start().await;
+    let app = start(&idp, &[]).await;
+    let owner = app.user().await;
+    let id = user_id(&owner).await;
+    let accounts = &app.state.stores.accounts;
+    assert!(accounts.verify_email(id, &owner.email, 1).await.unwrap());
+    for status in [UserStatus::Disabled, UserStatus::Erasing] {
+        assert!(accounts.change_status(id, UserStatus::Active, status).await.unwrap());
+        let claims = json!({ "sub": "ada", "email": owner.email, "email_verified": true });
+        assert_eq!(Browser::at(&app).come_back(&idp, &claims).await.status(), 403, "{status:?}");
+        assert_eq!(app.state.stores.identities.list(id).await.unwrap(), [], "{status:?}");
+        assert!(accounts.change_status(id, status, UserStatus::Active).await.unwrap());
+    }
+}
+
+/// Whoever a provider vouches for without an address, and who has no password, is at no dead end.
+#[tokio::test]
+async fn who_has_neither_address_nor_password_gives_an_address_and_leaves_by_signing_in_again() {
+    let (idp, smtp) = (FakeIdp::start().await, FakeSmtp::start().await);
+    let app = start(&idp, &[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")]).await;
+    let mut browser = Browser::at(&app);
+    let claims = json!({ "sub": "nobody" });
+    browser.come_back(&idp, &claims).await;
+    let stand_in = browser.me().await.unwrap()["email"].as_str().unwrap().to_owned();
+    let page = browser.get("/account").await.text().await.unwrap();
+    assert!(page.contains("This account has no email address yet.") && !page.contains("Send the link again"), "{page}");
+    let form = page.split("action=\"/account/email\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(form.contains("name=\"email\"") && !form.contains("currentPassword"), "{form}");
+    // Nothing is sent to what is nobody's, and nobody is told that it was.
+    assert_eq!(location(&browser.post("/account/verify-email", &[]).await), "/account");
+    let database = rusqlite::Connection::open(app.data_dir().join("tessera.db")).unwrap();
+    let age = || database.execute("UPDATE sessions SET confirmed_at = confirmed_at - 700000", []).unwrap();
+    age();
+    let change = [("email", "nobody@example.org"), ("currentPassword", "")];
+    for (path, fields) in [("/account/email", &change[..]), ("/account/erase", &[("email", &*stand_in)])] {
+        let refused = browser.post(path, fields).await;
+        assert_eq!(refused.status(), 409, "{path}");
+        assert!(refused.text().await.unwrap().contains("sign out and sign in again first"), "{path}");
+    }
+    let refused = browser.post("/account/export/download", &[]).await;
+    assert_eq!(location(&refused), "/account?said=sign-in-again#your-data");
+    browser.come_back(&idp, &claims).await;
+    assert_eq!(browser.post("/account/email", &change).await.status(), 200);
+    let link = smtp.mail("nobody@example.org", 1).await.link();
+    assert_eq!(browser.post(&link, &[]).await.status(), 200);
+    assert_eq!(browser.me().await.unwrap()["email"], "nobody@example.org");
+    assert!(smtp.received().iter().all(|mail| !mail.header("To").ends_with(".invalid")));
+    assert_eq!(browser.post("/account/erase", &[("email", "nobody@example.org")]).await.status(), 303);
+}
+
+/// Whoever gets hold of a session, and adds a way in of their own, does so in secret nowhere.
+#[tokio::test]
+async fn an_owner_hears_of_each_way_to_sign_in_that_comes_or_goes() {
+    let (idp, smtp) = (FakeIdp::start().await, FakeSmtp::start().await);
+    let app = start(&idp, &[("SMTP_URL", &smtp.url()), ("SIGN_UP_CONFIRM", "false")]).await;
+    let ways = "/account/sign-in-methods";
+    let (mut told, mut stranger) = (Vec::new(), String::new());
+    for is_confirmed in [true, false] {
+        let owner = app.user().await;
+        smtp.mail(&owner.email, 1).await;
+        let id = user_id(&owner).await;
+        if is_confirmed {
+            assert!(app.state.stores.accounts.verify_email(id, &owner.email, 1).await.unwrap());
+        }
+        let mut browser = Browser::at(&app);
+        browser.post("/sign-in", &[("email", &owner.email), ("password", PASSWORD)]).await;
+        let claims = json!({ "sub": owner.email, "email": "elsewhere@example.org" });
+        // Once more, it is no news.
+        for _ in 0..2 {
+            let to = browser.leave(ways, &[("link", "one")]).await;
+            assert_eq!(location(&browser.get(&idp.consent(&to, &claims)).await), "/account#ways");
+        }
+        let identity = app.state.stores.identities.list(id).await.unwrap().pop().unwrap();
+        assert_eq!(location(&browser.post(ways, &[("unlink", &identity.id.to_string())]).await), "/account#ways");
+        if is_confirmed {
+            told = vec![smtp.mail(&owner.email, 2).await, smtp.mail(&owner.email, 3).await];
+            assert_eq!(smtp.mails_to(&owner.email).len(), 3);
+        }
+        stranger = owner.email;
+    }
+    // Who comes for the first time has made nothing new to hear of.
+    let mut newcomer = Browser::at(&app);
+    newcomer.come_back(&idp, &json!({ "sub": "new", "email": "new@example.org", "email_verified": true })).await;
+    assert_eq!(location(&newcomer.post(ways, &[("newPassword", PASSWORD)]).await), "/account#ways");
+    told.push(smtp.mail("new@example.org", 1).await);
+    // Where both sides are sure of the address, it is linked without a question, but not without a word.
+    let mut other = Browser::at(&app);
+    other.come_back(&idp, &json!({ "sub": "newer", "email": "new@example.org", "email_verified": true })).await;
+    told.push(smtp.mail("new@example.org", 2).await);
+    // Mails are sent beside each other.
+    let mut texts: Vec<_> = told.iter().map(|mail| mail.text().lines().next().unwrap().to_owned()).collect();
+    texts.sort_unstable();
+    let [first_password, linked, again, unlinked] = &texts[..] else { panic!("{texts:?}") };
+    assert!(first_password.starts_with("A password was set"), "{texts:?}");
+    assert!(linked.starts_with("One was linked") && linked == again, "{texts:?}");
+    assert!(unlinked.starts_with("One was unlinked"), "{texts:?}");
+    assert!(told.iter().all(|mail| mail.header("Subject") == "Your sign-in methods changed"));
+    // Whose address was never confirmed is perhaps another's.
+    assert_eq!(smtp.mails_to(&stranger).len(), 1);
+}
+
+/// Enter in the field of the password, or a program that fills it in, must not take the first way in the list away.
+#[tokio::test]
+async fn no_button_of_several_is_pressed_by_enter() {
+    let idp = FakeIdp::start().await;
+    let app = start(&idp, &[]).await;
+    let mut browser = Browser::at(&app);
+    let owner = app.user().await;
+    browser.post("/sign-in", &[("email", &owner.email), ("password", PASSWORD)]).await;
+    let to = browser.leave("/account/sign-in-methods", &[("link", "one")]).await;
+    browser.get(&idp.consent(&to, &ada())).await;
+    let id = user_id(&owner).await;
+    assert!(app.state.stores.second_factors.begin(id, Vec::new(), 1).await.unwrap());
+    assert!(app.state.stores.second_factors.confirm(id, Vec::new(), 0, Vec::new(), 1).await.unwrap());
+    let page = browser.get("/account").await.text().await.unwrap();
+    for action in ["/account/sign-in-methods", "/account/two-steps"] {
+        let form = page.split(&format!("action=\"{action}\"")).nth(1).unwrap().split("</form>").next().unwrap();
+        let buttons: Vec<_> = form.split("<button").skip(1).map(|text| text.split('>').next().unwrap()).collect();
+        assert!(form.contains("currentPassword") && buttons.len() > 1, "{form}");
+        assert!(buttons[0].contains("disabled") && !buttons[1].contains("disabled"), "{buttons:?}");
+    }
 }
 
 #[tokio::test]

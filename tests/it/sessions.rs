@@ -365,9 +365,16 @@ async fn what_is_chosen_follows_to_another_device() {
     let (there, response) = sign_in(&user, PASSWORD).await;
     assert!(!cookies(&response).iter().any(|cookie| cookie.starts_with("provider=")));
     assert_eq!(there.get_json("/api/auth/me").await.1["data"]["name"], "Ada King");
-    for (field, value) in [("zone", "Mars/Base"), ("displayName", &*"x".repeat(81))] {
+    // What is wrong is said, and not only that something is.
+    for (field, value, told) in [
+        ("zone", "Mars/Base", "Enter a time zone such as Europe/Zurich."),
+        ("displayName", &*"x".repeat(81), "Names can have up to 80 characters."),
+        ("language", "tlh", "The form could not be read."),
+    ] {
         let response = user.post_form("/account/profile", &[(field, value)]).send().await.unwrap();
-        assert_eq!(response.headers()["location"], "/account?said=not-accepted", "{field}");
+        let to = response.headers()["location"].to_str().unwrap().to_owned();
+        let page = user.get(&to).header("cookie", "language=en").send().await.unwrap().text().await.unwrap();
+        assert!(page.contains(told), "{field}: {to}");
     }
     let email = Email::parse(&user.email).unwrap();
     assert_eq!(app.state.stores.accounts.find_user(&email).await.unwrap().unwrap().name, "Ada King");

@@ -34,6 +34,9 @@ fn policy_with(others: &str) -> Option<HeaderValue> {
 pub fn CurrentPassword(
     /// An id that is unique on the page.
     id: &'static str,
+    /// It has the focus when the page opens.
+    #[prop(optional)]
+    autofocus: bool,
     /// What is wrong with it.
     #[prop(optional_no_strip)]
     error: Option<String>,
@@ -46,6 +49,7 @@ pub fn CurrentPassword(
             kind="password"
             autocomplete="current-password"
             hint=t(Text::ConfirmHint)
+            autofocus
             error
             max_chars=*PASSWORD_CHARS.end()
         />

@@ -199,7 +199,7 @@ async fn download_export(
     client: Client,
     PathId(id): PathId<UserId>,
 ) -> Result<Response, ApiError> {
-    leaving.account.confirm_owner(&caller, &client, None).await?;
+    leaving.account.confirm_way(&caller, &client, None).await?;
     Ok(admin.download_export(&leaving, by, id).await?)
 }
 

@@ -125,11 +125,11 @@ impl Leaving {
     /// Has everything of the caller erased. They are out when this returns; what can be followed is the secret that it returns.
     ///
     /// # Errors
-    /// As [`crate::account::server::Account::confirm_owner`]; [`AppError::InvalidInput`] naming `email` where another address was
+    /// As [`crate::account::server::Account::confirm_way`]; [`AppError::InvalidInput`] naming `email` where another address was
     /// typed, and `forfeitCredits` where credits that were paid for would be lost; [`AppError::Conflict`] while money is on its way,
     /// where the subscription cannot be ended, and for the last admin. Then nothing has changed.
     pub async fn erase(&self, caller: &Caller, client: &Client, request: &EraseRequest) -> AppResult<String> {
-        self.account.confirm_owner(caller, client, request.current_password.as_deref()).await?;
+        self.account.confirm_way(caller, client, request.current_password.as_deref()).await?;
         if !self.account.is_own_address(caller.id, &request.email).await? {
             return Err(AppError::invalid("email", t(Text::TypeOwnAddress)));
         }

@@ -160,9 +160,9 @@ impl Leaving {
     /// The archive of the caller, piece by piece as the client reads it.
     ///
     /// # Errors
-    /// As [`crate::account::server::Account::confirm_owner`]; [`AppError::NotFound`] where there is none.
+    /// As [`crate::account::server::Account::confirm_way`]; [`AppError::NotFound`] where there is none.
     pub async fn download(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<Response> {
-        self.account.confirm_owner(caller, client, password).await?;
+        self.account.confirm_way(caller, client, password).await?;
         self.archive_of(caller.id).await
     }
 
@@ -348,6 +348,7 @@ pub(super) fn refusal(error: &AppError) -> Option<&'static str> {
         AppError::InvalidInput { field, message } if field == "currentPassword" => {
             Some(if message == t(Text::ConfirmWithPassword) { "sign-in-again" } else { "wrong-password" })
         }
+        AppError::Conflict(message) if message == t(Text::SignInAgainFirst) => Some("sign-in-again"),
         AppError::RateLimited { limit: 1, .. } => Some("export-later"),
         AppError::RateLimited { .. } => Some("too-often"),
         AppError::NotFound => Some("no-export"),

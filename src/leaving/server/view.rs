@@ -104,18 +104,13 @@ pub(super) fn ErasePage(
     let paid = losses.paid.is_positive();
     let is_at_field = |field: &str| match field {
         "email" => true,
-        "currentPassword" => has_password,
+        "currentPassword" => true,
         "forfeitCredits" => paid,
         _ => false,
     };
     let is_of_none = |error: &&AppError| !matches!(error, AppError::InvalidInput { field, .. } if is_at_field(field));
     let of_none = error.as_ref().filter(is_of_none);
-    let of_none = of_none.map(|error| match error {
-        // Without a password, there is no field to say it at.
-        AppError::InvalidInput { field, .. } if field == "currentPassword" => t(Text::SignInAgainFirst).to_owned(),
-        error => error.to_string(),
-    });
-    let of_none = of_none.map(|text| view! { <Alert tone=AlertTone::Danger text /> });
+    let of_none = of_none.map(|error| view! { <Alert tone=AlertTone::Danger text=error.to_string() /> });
     let (address, password, forfeit) = (at("email"), at("currentPassword"), at("forfeitCredits"));
     let told = |text: String| view! { <li>{text}</li> };
     let credits = losses.credits.is_positive().then(|| {

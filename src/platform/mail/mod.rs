@@ -30,6 +30,12 @@ pub struct Mail {
     pub html: String,
 }
 
+/// Whether no mail can ever reach an address (RFC 2606): it stands for one that somebody does not have.
+#[must_use]
+pub fn is_nobodys(address: &str) -> bool {
+    address.ends_with(".invalid")
+}
+
 /// Why a mail was not taken on.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]

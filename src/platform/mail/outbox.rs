@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Mail, MailError, Mailer};
+use super::{Mail, MailError, Mailer, is_nobodys};
 use crate::i18n::{current_language, in_language};
 use crate::platform::error::AppResult;
 
@@ -92,8 +92,8 @@ impl Outbox {
         let work = async move {
             let _place = place;
             match work.await {
-                Ok(Some(mail)) => outbox.deliver(&mail).await,
-                Ok(None) => {}
+                Ok(Some(mail)) if !is_nobodys(&mail.to) => outbox.deliver(&mail).await,
+                Ok(_) => {}
                 Err(error) => {
                     outbox.0.counts.given_up.inc();
                     tracing::error!(%error, "a mail could not be written");
@@ -209,6 +209,15 @@ mod tests {
         assert_eq!(after(&[Some(false), None, Some(false)]).await, (4, [1, 0, 0]));
         assert_eq!(after(&[Some(true)]).await, (1, [0, 1, 0]), "what is refused for good is not tried again");
         assert_eq!(after(&[Some(false); 9]).await, (5, [0, 1, 0]));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_to_what_only_stands_for_an_address() {
+        let (mailer, counts) = (Scripted::new(&[]), MailCounts::default());
+        let outbox = Outbox::with_pace(mailer.clone(), counts, QUICK);
+        outbox.send(Letter::default().to("0193a1b2@one.invalid"));
+        outbox.drain(Duration::from_mins(1)).await;
+        assert_eq!(mailer.tries(), 0);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::backend::Person;
 use super::{Claims, Clerk, Presence};
 use crate::account::server::Account;
+use crate::account::server::oidc::is_old;
 use crate::account::server::oidc::store::Identity;
 use crate::account::server::service::find_user;
 use crate::account::server::sessions::status::UserStatus;
@@ -98,6 +99,10 @@ impl Account {
                     tracing::warn!(person = id, "a user of Clerk has the address of another account here");
                     return Ok(());
                 }
+                Err(AppError::Unauthenticated) => {
+                    tracing::info!(person = id, "a user of Clerk has the address of an account that is shut here");
+                    return Ok(());
+                }
                 Err(AppError::SwitchedOff(_)) => {
                     tracing::info!(person = id, "a user of Clerk is not let in: sign-up is off");
                     return Ok(());
@@ -162,6 +167,12 @@ impl Account {
             return self.join(clerk, person, user, is_verified).await;
         }
         self.flags.check_visitor(Flag::SignUp)?;
+        if let Some(gone) =
+            self.identities.find(clerk.config.issuer(), &person.id).await?.filter(|owner| is_old(*owner))
+        {
+            // Of a user who is no more: whoever comes now is another one.
+            self.identities.remove_orphan(clerk.config.issuer(), &person.id, gone).await?;
+        }
         // The identity first: it decides who of many at once makes the user, and which. A user who is missing is made later.
         let id = self.identities.add(identity(clerk, person, UserId::now_v7())).await?;
         // Nobody can have such an address, and no mail ever leaves for it (RFC 2606).
@@ -197,6 +208,10 @@ impl Account {
     async fn join(&self, clerk: &Clerk, person: &Person, user: User, is_verified: bool) -> AppResult<User> {
         if !is_verified {
             return Err(AppError::Conflict(t(Text::AddressOfAnother).to_owned()));
+        }
+        // Nothing becomes a way in to an account that is shut, or is being erased.
+        if user.status != UserStatus::Active {
+            return Err(AppError::Unauthenticated);
         }
         if user.email_verified_at.is_none() {
             let nobodys = self.passwords.hash(new_secret()).await?;

@@ -215,11 +215,12 @@ async fn send_again(State(account): State<Account>, Person(caller): Person) -> A
 /// Change the email address.
 ///
 /// A link is emailed to the new address; the change takes effect when it is used, and the old address is notified. The response
-/// is the same if the new address has an account already, whose owner is told.
+/// is the same if the new address has an account already, whose owner is told. `currentPassword` is only needed later than ten minutes
+/// after signing in; who has none signs in again (409).
 #[utoipa::path(post, path = "/api/account/email", tag = "Accounts", security(("session" = [])),
     request_body(content = EmailRequest, example = json!({"email": "ada@example.net", "currentPassword": "correct horse battery"})),
     responses((status = 200, description = "A link is on its way.", body = Envelope<Nothing>),
-        Refusal::<403>, Refusal::<429>))]
+        Refusal::<403>, Refusal::<409>, Refusal::<429>))]
 async fn change_email(
     State(account): State<Account>,
     client: Client,

@@ -328,8 +328,11 @@ async fn change_email(
             notice(&account, theme, Text::LookForMail, text, TO_ACCOUNT)
         }
         Err(error) => {
+            let has_password = account.has_password(caller.id).await.unwrap_or(true);
             let (status, email, errors) = (error.status(), form.email, vec![error]);
-            page(&account, theme, status, (t(Text::ChangeEmail), "/account"), || view! { <ChangePage email errors /> })
+            page(&account, theme, status, (t(Text::ChangeEmail), "/account"), || {
+                view! { <ChangePage email has_password errors /> }
+            })
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::ids::UserId;
 use crate::platform::limits::{Attempt, ClientAddress, Limit};
-use crate::platform::mail::Mail;
+use crate::platform::mail::{Mail, is_nobodys};
 use crate::platform::secret::{hash_secret, new_secret};
 
 /// Links that say whose an address is.
@@ -161,11 +161,16 @@ impl Account {
     /// The same once more. Returns where to.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] where the address is confirmed, [`AppError::RateLimited`].
+    /// [`AppError::Conflict`] where the address is confirmed, or there is none; [`AppError::RateLimited`], and as
+    /// [`Account::check_own_accounts`].
     pub async fn send_verification_again(&self, user: UserId) -> AppResult<String> {
+        self.check_own_accounts()?;
         let user = self.store.find_user_by_id(user).await?.ok_or(AppError::Unauthenticated)?;
         if user.email_verified_at.is_some() {
             return Err(AppError::Conflict(t(Text::EmailConfirmedAlready).to_owned()));
+        }
+        if is_nobodys(&user.email) {
+            return Err(AppError::Conflict(t(Text::NoEmailYet).to_owned()));
         }
         self.limiter.check(Limit::MailPair, &user.id.to_string()).await?;
         self.send_verification(&user);
@@ -217,7 +222,8 @@ impl Account {
     /// owner is told. Returns the address.
     ///
     /// # Errors
-    /// [`AppError::InvalidInput`] naming `email` or `currentPassword`, [`AppError::RateLimited`].
+    /// [`AppError::InvalidInput`] naming `email`, [`AppError::RateLimited`]; as [`Account::confirm_way`] and
+    /// [`Account::check_own_accounts`].
     pub async fn request_email_change(
         &self,
         client: &Client,
@@ -225,13 +231,14 @@ impl Account {
         email: &str,
         current_password: &str,
     ) -> AppResult<String> {
+        self.check_own_accounts()?;
         let email = Email::parse(email)?;
         email.check_looks()?;
         let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
         if email.as_str() == user.email {
             return Err(AppError::invalid("email", t(Text::SameEmail)));
         }
-        self.confirm_owner(caller, client, Some(current_password)).await?;
+        self.confirm_way(caller, client, Some(current_password)).await?;
         let is_bearable = self.admit_link(client.address, &email).await?;
         let (account, wanted) = (self.clone(), email.clone());
         self.outbox.prepare(async move {

@@ -2,9 +2,8 @@
 
 use leptos::prelude::*;
 
-use crate::account::PASSWORD_CHARS;
 use crate::account::server::form_page::FormPage;
-use crate::account::server::password_field::PasswordField;
+use crate::account::server::password_field::{CurrentPassword, PasswordField};
 use crate::account::server::sign_in_page::{EmailField, NewAccountFields, at_field, is_first};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
@@ -100,6 +99,8 @@ pub fn PressPage(
 pub fn ChangePage(
     /// What was typed before.
     email: String,
+    /// There is one to confirm with.
+    has_password: bool,
     /// What went wrong.
     errors: Vec<AppError>,
 ) -> impl IntoView {
@@ -113,16 +114,18 @@ pub fn ChangePage(
             errors=errors.clone()
             footer
         >
-            <ChangeFields email errors />
+            <ChangeFields email has_password errors />
         </FormPage>
     }
 }
 
-/// Another address, and the password once more.
+/// Another address, and the password once more, where there is one.
 #[component]
 pub fn ChangeFields(
     /// What was typed before.
     email: String,
+    /// There is one to confirm with.
+    has_password: bool,
     /// What went wrong.
     errors: Vec<AppError>,
 ) -> impl IntoView {
@@ -139,17 +142,16 @@ pub fn ChangeFields(
             autofocus=is_first(&errors, "email")
             error=at_field(&errors, "email")
         />
-        <Field
-            id="email-password"
-            name="currentPassword"
-            label=t(Text::CurrentPassword)
-            kind="password"
-            autocomplete="current-password"
-            required=true
-            max_chars=*PASSWORD_CHARS.end()
-            autofocus=is_first(&errors, "currentPassword")
-            error=at_field(&errors, "currentPassword")
-        />
+        {has_password
+            .then(|| {
+                view! {
+                    <CurrentPassword
+                        id="email-password"
+                        autofocus=is_first(&errors, "currentPassword")
+                        error=at_field(&errors, "currentPassword")
+                    />
+                }
+            })}
     }
 }
 

@@ -7,6 +7,7 @@ pub mod config;
 mod flow;
 mod kept;
 mod keys;
+mod letters;
 mod problem;
 mod provider;
 pub(super) mod remote;
@@ -20,8 +21,9 @@ use std::sync::Arc;
 
 use self::config::ProviderConfig;
 pub use self::provider::Provider;
-pub(super) use self::view::act;
+pub(super) use self::service::is_old;
 pub use self::view::{ProviderButtons, ways_html};
+pub(super) use self::view::{act, no_default};
 use crate::platform::site::SiteConfig;
 
 /// The providers of the configuration.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::flow::{Flow, Purpose};
@@ -18,6 +19,7 @@ use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
 use crate::account::{Email, MAX_NAME_CHARS, Role};
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::flags::Flag;
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
@@ -79,10 +81,11 @@ struct Newcomer {
 }
 
 impl Account {
-    /// The provider of this name.
+    /// The provider of this name; where Clerk signs people in, nobody else does.
     #[must_use]
     pub fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
-        self.identity_providers.iter().find(|provider| provider.config.name == name)
+        let providers: &[_] = if self.clerk.is_some() { &[] } else { &self.identity_providers };
+        providers.iter().find(|provider| provider.config.name == name)
     }
 
     /// Where a sign-in goes on.
@@ -164,6 +167,10 @@ impl Account {
                     && user.email_verified_at.is_some()
                     && self.second_steps(user.id).await?.is_empty() =>
             {
+                // Nothing becomes a way in to an account that is shut.
+                if user.status != UserStatus::Active {
+                    return Err(AppError::Forbidden.into());
+                }
                 self.link(identity(provider, &vouched, user.id)).await?;
                 Ok(Arrival::Admitted(self.admit(&user, client, next).await?))
             }
@@ -265,18 +272,21 @@ impl Account {
 
     async fn link(&self, identity: Identity) -> Result<(), Refused> {
         let (issuer, subject, user) = (identity.issuer.clone(), identity.subject.clone(), identity.user);
-        let owner = self.identities.add(identity.clone()).await?;
-        if owner == user {
-            tracing::info!(%user, issuer, "linked");
-            return Ok(());
+        let before = self.identities.find(&issuer, &subject).await?;
+        let mut owner = self.identities.add(identity.clone()).await?;
+        if owner != user && self.store.find_user_by_id(owner).await?.is_none() {
+            // Of an account that was never made.
+            self.identities.remove_orphan(&issuer, &subject, owner).await?;
+            owner = self.identities.add(identity).await?;
         }
-        if self.store.find_user_by_id(owner).await?.is_some() {
+        if owner != user {
             return Err(Refused::Problem(Problem::Taken));
         }
-        // Of an account that was never made.
-        self.identities.remove_orphan(&issuer, &subject, owner).await?;
-        let owner = self.identities.add(identity).await?;
-        if owner == user { Ok(()) } else { Err(Refused::Problem(Problem::Taken)) }
+        if before != Some(user) {
+            tracing::info!(%user, issuer, "linked");
+            self.tell_of_way(user, Text::MailWayLinked, &issuer);
+        }
+        Ok(())
     }
 
     /// Takes a way to sign in away from a user.
@@ -284,9 +294,11 @@ impl Account {
     /// # Errors
     /// [`AppError::Conflict`] for the last one, [`AppError::NotFound`].
     pub async fn unlink(&self, user: UserId, id: IdentityId) -> AppResult<()> {
+        let known = self.identities.list(user).await?.into_iter().find(|identity| identity.id == id);
         match self.identities.remove(user, id).await? {
             Unlinked::Done => {
                 tracing::info!(%user, "unlinked");
+                self.tell_of_way(user, Text::MailWayUnlinked, &known.map(|known| known.issuer).unwrap_or_default());
                 Ok(())
             }
             Unlinked::Unknown => Err(AppError::NotFound),
@@ -305,26 +317,13 @@ impl Account {
             error => error,
         })?;
         let hash = self.passwords.hash(password).await?;
-        if self.identities.set_first_password(user, hash).await? {
-            Ok(())
-        } else {
-            Err(AppError::Conflict(t(Text::HasPassword).to_owned()))
+        if !self.identities.set_first_password(user, hash).await? {
+            return Err(AppError::Conflict(t(Text::HasPassword).to_owned()));
         }
-    }
-
-    /// Makes sure that it is the owner who asks; see [`Account::confirm_owner`]. Who has no password has to sign in again.
-    ///
-    /// # Errors
-    /// As there, and [`AppError::Conflict`].
-    pub async fn confirm_way(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<()> {
-        let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
-        let has_password = user.password_hash.is_some();
-        match self.confirm_owner(caller, client, password.filter(|_| has_password)).await {
-            Err(AppError::InvalidInput { .. }) if !has_password => {
-                Err(AppError::Conflict(t(Text::SignInAgainFirst).to_owned()))
-            }
-            confirmed => confirmed,
-        }
+        let set = AuditEntry::new(Actor::User(user), Action::PasswordChanged, Some(user));
+        self.audit.record(set.after(json!({ "by": "first" }))).await;
+        self.tell_of_way(user, Text::MailFirstPassword, "");
+        Ok(())
     }
 
     /// Whoever comes with an admin's address that is trusted, and has it here too, is one.
@@ -357,7 +356,8 @@ fn identity(provider: &Provider, vouched: &Vouched, user: UserId) -> Identity {
 }
 
 /// Whether a user would have been made by now.
-fn is_old(user: UserId) -> bool {
+#[must_use]
+pub fn is_old(user: UserId) -> bool {
     let begun = Uuid::from(user).get_timestamp().map_or(0, |time| time.to_unix().0);
     u64::try_from(now_millis() / 1000).is_ok_and(|now| now.saturating_sub(begun) > MAKING_SECS)
 }

@@ -110,6 +110,11 @@ impl Row {
     }
 }
 
+/// The first button of a form that has several: Enter in a field presses none of them, rather than the first.
+pub fn no_default() -> impl IntoView {
+    view! { <button type="submit" disabled hidden></button> }
+}
+
 /// A button that says what it is for.
 pub fn act(name: &'static str, value: String, label: String) -> impl IntoView {
     let class = format!(
@@ -183,6 +188,7 @@ fn section(ways: Ways) -> impl IntoView {
             </div>
             {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
             <form method="post" action=WAYS class="space-y-4">
+                {no_default()}
                 <ul class="divide-y divide-line rounded-md border border-line bg-surface">
                     {password} {rows.into_iter().map(row).collect::<Vec<_>>()}
                 </ul>

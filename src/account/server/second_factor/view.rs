@@ -9,7 +9,7 @@ use super::qr::Qr;
 use super::rules::CODE;
 use crate::account::server::Account;
 use crate::account::server::form_page::FormPage;
-use crate::account::server::oidc::act;
+use crate::account::server::oidc::{act, no_default};
 use crate::account::server::passkeys::{PasskeyScript, SignInByPasskey};
 use crate::account::server::password_field::CurrentPassword;
 use crate::account::server::sign_in_page::{at_field, is_first};
@@ -199,6 +199,7 @@ fn section(is_on: Option<(u32, bool)>, has_passkey: bool, has_password: bool, is
             </div>
             <Card>
                 <form method="post" action=TWO_STEPS class="max-w-sm space-y-4">
+                    {(buttons.len() > 1).then(no_default)}
                     {left}
                     {unsure}
                     {password}

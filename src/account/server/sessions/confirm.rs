@@ -41,6 +41,21 @@ impl Account {
         }
     }
 
+    /// Makes sure that it is the owner who asks; see [`Account::confirm_owner`]. Who has no password has to sign in again.
+    ///
+    /// # Errors
+    /// As there, and [`AppError::Conflict`].
+    pub async fn confirm_way(&self, caller: &Caller, client: &Client, password: Option<&str>) -> AppResult<()> {
+        let user = self.store.find_user_by_id(caller.id).await?.ok_or(AppError::Unauthenticated)?;
+        let has_password = user.password_hash.is_some();
+        match self.confirm_owner(caller, client, password.filter(|_| has_password)).await {
+            Err(AppError::InvalidInput { .. }) if !has_password => {
+                Err(AppError::Conflict(t(Text::SignInAgainFirst).to_owned()))
+            }
+            confirmed => confirmed,
+        }
+    }
+
     /// Checks the current password of the caller. Tries count as those of signing in do: a session that was left open must not be a
     /// place to guess it.
     ///

@@ -34,7 +34,7 @@ where
 }
 
 /// What came of a form: a word of the address, so that only these can be said.
-const OUTCOMES: [(&str, Text, bool); 20] = [
+const OUTCOMES: [(&str, Text, bool); 22] = [
     ("session-ended", Text::SessionEnded, true),
     ("others-ended", Text::OtherSessionsEnded, true),
     ("password-changed", Text::PasswordChanged, true),
@@ -49,6 +49,8 @@ const OUTCOMES: [(&str, Text, bool); 20] = [
     ("wrong-password", Text::CurrentPasswordWrong, false),
     ("password-refused", Text::NewPasswordRefused, false),
     ("confirm", Text::ConfirmWithPassword, false),
+    ("name-refused", Text::NameTooLong, false),
+    ("zone-refused", Text::TimeZoneWrong, false),
     ("not-accepted", Text::FormUnreadable, false),
     ("too-often", Text::TooOften, false),
     ("sign-in-again", Text::SignInAgainFirst, false),
@@ -80,6 +82,8 @@ pub fn refused_form(site: &Site, theme: Theme, error: &AppError) -> Response {
     let said = match error {
         AppError::InvalidInput { field, .. } if field == "currentPassword" => "wrong-password",
         AppError::InvalidInput { field, .. } if field == "newPassword" => "password-refused",
+        AppError::InvalidInput { field, .. } if field == "displayName" => "name-refused",
+        AppError::InvalidInput { field, .. } if field == "timeZone" => "zone-refused",
         AppError::InvalidInput { .. } => "not-accepted",
         AppError::RateLimited { .. } => "too-often",
         error => return error_page(site, theme, error),
