@@ -25,10 +25,10 @@ fn section(lots: Vec<Lot>) -> impl IntoView {
         };
         view! {
             <li class="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-sm">
-                <span class="w-24 shrink-0 text-right font-medium tabular-nums">{left.as_balance()}</span>
+                <span class="shrink-0 font-medium tabular-nums sm:w-24 sm:text-right">{left.as_balance()}</span>
                 <Badge tone>{t(origin.text())}</Badge>
-                <span class="text-ink-soft">{expires}</span>
-                <span class="ml-auto text-ink-soft">{t(Text::ReceivedAt)} " " <Timestamp at=created_at /></span>
+                <span class="basis-full text-ink-soft sm:basis-auto">{expires}</span>
+                <span class="basis-full text-ink-soft sm:ml-auto sm:basis-auto">{t(Text::ReceivedAt)} " " <Timestamp at=created_at /></span>
             </li>
         }
     };
