@@ -177,7 +177,7 @@ async fn what_was_shown_is_bought_or_nothing_is() {
         let answer = user.post_form("/buy-credits", &fields).send().await.unwrap();
         (answer.status().as_u16(), answer.headers().contains_key(REFRESH), answer.text().await.unwrap())
     };
-    assert_eq!(press("pack", "large", &pack).await.1, true);
+    assert!(press("pack", "large", &pack).await.1);
     for other in [
         sold.replace("20.00", "25.00").replace("15.00", "16.00"),
         sold.replace("credits = 500", "credits = 400"),
