@@ -186,7 +186,7 @@ async fn what_was_shown_is_bought_or_nothing_is() {
     ] {
         std::fs::write(&file, other).unwrap();
         _ = app.state.payments.shop.reload();
-        for (what, id, shown) in [("pack", "large", &pack), ("plan", "plus", &plan)] {
+        for (what, id, shown) in [("pack", "large", &*pack), ("plan", "plus", &*plan)] {
             let (status, leaves, told) = press(what, id, shown).await;
             assert_eq!((status, leaves), (409, false), "{what}");
             assert!(told.contains("This offer has changed") && told.contains("value=\"/chat/1\""), "{told}");
