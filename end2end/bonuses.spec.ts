@@ -42,7 +42,7 @@ for (const script of [true, false]) {
     await expectNoOverflow(friend);
     await friend.getByRole('button', { name: 'Accept the invitation' }).click();
     await expect(friend.getByText('40 credits come with the first pack you buy.')).toBeVisible();
-    await expect(friend.getByText('+50 free: First purchase, until 2099-12-31')).toBeVisible();
+    await expect(friend.getByText('+50 free: First purchase, until 31 Dec 2099')).toBeVisible();
     await buy(friend);
     await expect(friend.getByRole('heading', { name: '590 credits are yours' })).toBeVisible();
     await friend.getByRole('link', { name: 'Receipt' }).click();

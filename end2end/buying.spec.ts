@@ -195,12 +195,13 @@ for (const script of [true, false]) {
       await atPayPal(page);
       await press(page, 'Cancel');
       await page.waitForURL('**/buy-credits/cancel?**');
-      await page.goto('/buy-credits');
+      await page.goto('/buy-credits?from=/chat');
       await page.getByRole('button', { name: 'Subscribe' }).click();
       await atPayPal(page);
       await press(page, 'Agree');
       await page.waitForURL('**/buy-credits/return?**');
       await expect(page.getByRole('heading', { name: 'Plus is yours' })).toBeVisible();
+      await expect(page.getByRole('link', { name: 'Back to your text' })).toHaveAttribute('href', '/chat');
       await page.locator('#main').getByRole('link', { name: 'Your credits', exact: true }).click();
       await page.waitForURL('**/dashboard');
       const own = page.getByRole('region', { name: 'Your plan' });

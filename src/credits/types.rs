@@ -175,6 +175,9 @@ pub struct Activity {
     pub name: String,
     /// Where it is.
     pub href: String,
+    /// Where the credits come from, if any came.
+    #[serde(default)]
+    pub origin: Option<Origin>,
 }
 
 /// Everything `/dashboard` shows.

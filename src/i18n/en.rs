@@ -409,7 +409,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CodeRepeated => "You have already redeemed this code.",
         Text::CodeRedeemed => "{credits} added. They don’t expire.",
         Text::CodeRedeemedUntil => "{credits} added. They can be used until {day}.",
-        Text::CodeUsableUntil => " Others can redeem the code before {day}.",
+        Text::CodeUsableUntil => " Others can redeem the code until {day}.",
         Text::YourCredits => "Where your credits come from",
         Text::YourCreditsExplained => "Credits are used from the top down.",
         Text::LimitInCredits => "Limit in credits",
@@ -644,6 +644,10 @@ pub const fn say(text: Text) -> &'static str {
         Text::PerCredit => "{price} per credit",
         Text::BonusCredits => "includes {credits} free",
         Text::BonusOnTop => "+{credits} free: {name}",
+        Text::Day => "{day}\u{a0}{month}\u{a0}{year}",
+        Text::OfferChanged => {
+            "This offer has changed since you opened the page. Nothing was charged. Here is what is sold now."
+        }
         Text::BonusOnTopUntil => "+{credits} free: {name}, until {day}",
         Text::BonusLasts => {
             "Free credits expire {count} day after the purchase.|Free credits expire {count} days after the purchase."
@@ -726,6 +730,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::PurchasePaid => "Paid",
         Text::PurchaseWaits => "Waiting for PayPal",
         Text::PurchaseDeclined => "Declined",
+        Text::PurchaseDisputed => "Disputed",
         Text::PurchaseLookedAt => "Under review",
         Text::PurchaseRefunded => "{money} refunded",
         Text::Receipt => "Receipt",
@@ -814,6 +819,11 @@ pub const fn say(text: Text) -> &'static str {
         Text::ChangePlan => "Change to this plan",
         Text::SubscribedAlready => "You already have this plan.",
         Text::SubscriptionBegun => "{plan} is yours",
+        Text::SubscriptionChanges => "{plan} begins on {day}",
+        Text::SubscriptionChangesExplained => {
+            "With that payment you get {credits} a month. Until then, nothing changes."
+        }
+        Text::PlanChanges => "Changes to {plan} on {day}.",
         Text::SubscriptionBegunExplained => "{credits} a month, paid until {day}.",
         Text::SubscriptionPending => "Your subscription has begun",
         Text::SubscriptionPendingExplained => {

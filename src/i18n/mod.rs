@@ -7,6 +7,8 @@
 #[cfg(not(feature = "ssr"))]
 mod browser;
 #[cfg(feature = "ssr")]
+mod day;
+#[cfg(feature = "ssr")]
 mod en;
 mod language;
 #[cfg(feature = "ssr")]
@@ -17,6 +19,8 @@ mod zh;
 
 #[cfg(not(feature = "ssr"))]
 pub use browser::{current_language, t};
+#[cfg(feature = "ssr")]
+pub use day::day_text;
 pub use language::Language;
 #[cfg(feature = "ssr")]
 pub use request::{current_language, in_language, in_language_here, t, texts_of_the_app};
@@ -49,6 +53,13 @@ pub fn count_written(text: Text, number: &str) -> String {
 #[must_use]
 pub fn form_for_written(text: Text, number: &str) -> &'static str {
     form_for(text, if number == "1" { 1 } else { 2 })
+}
+
+/// Two sentences, one after the other: after a full stop in Chinese there is no space.
+#[must_use]
+pub fn sentences(first: &str, second: &str) -> String {
+    let between = if first.ends_with('。') { "" } else { " " };
+    [first, between, second].concat()
 }
 
 /// `1,234,567`: digits in groups of three, the same in every language.
@@ -145,7 +156,7 @@ mod tests {
     }
 
     /// What lies in `i18n` and is no table of texts.
-    const NO_TABLES: [&str; 4] = ["mod.rs", "browser.rs", "language.rs", "request.rs"];
+    const NO_TABLES: [&str; 5] = ["mod.rs", "browser.rs", "day.rs", "language.rs", "request.rs"];
 
     /// The sources without the tables of texts, without tests.
     fn sources(folder: &Path, all: &mut String) {

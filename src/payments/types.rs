@@ -73,6 +73,9 @@ pub struct PaymentView {
     #[cfg_attr(feature = "ssr", schema(value_type = crate::platform::money::WrittenMoney))]
     pub refunded: Money,
     pub state: PaymentState,
+    /// Somebody disputes it at the provider: what is left of its credits is frozen.
+    #[serde(default)]
+    pub disputed: bool,
     /// RFC 3339, UTC: until when what is not used of it can be given back; absent: not any more, or not yet.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refund_until: Option<String>,

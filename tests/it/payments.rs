@@ -16,10 +16,11 @@ use tessera::generation::Metrics;
 use tessera::payments::PaymentState;
 use tessera::payments::server::papers::{PaperKind, Papers, year_in};
 use tessera::payments::server::provider::{CaptureStatus, DisputeState, Event, EventKind, OrderStatus, RefundStatus};
-use tessera::payments::server::shop::Shop;
+use tessera::payments::server::shop::{Catalog, Shop};
 use tessera::payments::server::store::Saved;
 use tessera::payments::server::{Bought, Payment, Payments, PaymentsParts, Progress};
 use tessera::platform::amount::Amount;
+use tessera::platform::data_file::DataFile;
 use tessera::platform::error::AppError;
 use tessera::platform::ids::{LotId, PaymentId, UserId};
 use tessera::platform::limits::{LocalRateLimiter, Rates};
@@ -349,6 +350,10 @@ over_every_store! {
         till.provider.faults().declined = true;
         let progress = till.payments.finish(user, &bought.order_id).await.unwrap();
         assert_eq!(progress, Progress::Declined { again_url: Some(bought.approve_url.clone()) });
+        till.provider.tamper(&bought.order_id, |order| order.status = OrderStatus::Created);
+        let progress = till.payments.finish(user, &bought.order_id).await.unwrap();
+        assert_eq!(progress, Progress::Declined { again_url: Some(bought.approve_url.clone()) }, "told again");
+        till.provider.approve(&bought.order_id);
         *till.provider.faults() = crate::fake_provider::Faults { pending: true, ..Default::default() };
         assert_eq!(till.payments.finish(user, &bought.order_id).await.unwrap(), Progress::Pending);
         till.payments.reconcile().await.unwrap();
@@ -362,6 +367,8 @@ over_every_store! {
         till.provider.tamper(&declined.order_id, |order| order.captures[0].status = CaptureStatus::Declined);
         till.restarted().payments.reconcile().await.unwrap();
         assert_eq!(till.payment(declined.payment).await.state, PaymentState::Declined);
+        let progress = till.payments.finish(user, &declined.order_id).await.unwrap();
+        assert_eq!(progress, Progress::Declined { again_url: None }, "its order is done");
         assert_eq!((till.available(user).await, till.alerts()), (credits(510), 0));
     }
 
@@ -391,6 +398,42 @@ over_every_store! {
         let balance = till.balance(user).await;
         assert_eq!((balance.available, balance.debt, till.left(user, third.payment).await), (credits(310), Amount::ZERO, credits(310)));
         assert_audit_is_clean(stores.credits.as_ref()).await;
+    }
+
+    async fn credit_notes_come_to_their_receipt_and_never_to_more(stores) {
+        let text = "[[pack]]\nid = \"500\"\ncredits = 500\nprice = \"20.00\"\n[tax]\nname = \"VAT\"\nrate = 8.1";
+        let shop = Shop::new(DataFile::new(None, "packs.toml"), Catalog::parse(text, "packs.toml").unwrap(), None);
+        let till = Till::selling(&stores, Arc::new(FakeProvider::default()), shop);
+        let user = UserId::now_v7();
+        let bought = till.purchase(user).await;
+        for part in [333, 333, 333] {
+            till.hear(till.provider.give_back(&bought.order_id, part, false)).await;
+        }
+        till.spend(user, 200).await;
+        till.payments.refund(user, bought.payment).await.unwrap();
+        let capture_id = Some(till.provider.capture_of(&bought.order_id).id);
+        for refund_id in ["all", "once more"] {
+            let (refund_id, capture_id) = (refund_id.to_owned(), capture_id.clone());
+            till.hear(EventKind::Refund { refund_id, capture_id, amount: dollars(2000), reversed: true }).await;
+        }
+        let all = stores.papers.list(user, None, 20).await.unwrap().unwrap().items;
+        let sums = |kind| {
+            let of_kind = all.iter().filter(|paper| paper.number.kind == kind).map(|paper| &paper.content);
+            let [mut money, mut tax, mut count] = [0; 3];
+            let mut given = Amount::ZERO;
+            for content in of_kind {
+                money += content.total.minor;
+                tax += content.tax.as_ref().unwrap().amount.minor;
+                given += content.credits;
+                count += 1;
+            }
+            ([money, tax], given, count)
+        };
+        let (receipt, notes) = (sums(PaperKind::Receipt), sums(PaperKind::CreditNote));
+        assert_eq!((receipt.0, receipt.1), ([2000, 150], credits(500)));
+        assert_eq!(notes.0, receipt.0, "{all:?}");
+        assert!(notes.1 <= credits(500) && notes.2 == 5, "{notes:?}");
+        assert_eq!(till.payment(bought.payment).await.look_at, None, "nothing is missing");
     }
 
     async fn who_owes_spends_nothing_that_is_needed_to_pay(stores) {
@@ -426,10 +469,12 @@ over_every_store! {
             till.dispute(&bought.order_id, "D1", DisputeState::Opened).await;
             till.dispute(&bought.order_id, "D1", DisputeState::Opened).await;
             assert_eq!(till.balance(user).await, Balance::default());
+            assert!(till.payments.history(user, None, 1).await.unwrap().items[0].disputed, "its buyer is told");
             assert_eq!(till.payments.preview_refund(user, bought.payment).await.unwrap_err().code(), "conflict");
             assert_eq!(till.payments.refund(user, bought.payment).await.unwrap_err().code(), "conflict");
             let end = if lost { DisputeState::Lost } else { DisputeState::Won };
             for state in [end, DisputeState::Opened, end] { till.dispute(&bought.order_id, "D1", state).await; }
+            assert!(!till.payments.history(user, None, 1).await.unwrap().items[0].disputed);
             let expected = if lost { Balance { debt: credits(100), ..Balance::default() } }
                 else { Balance { available: credits(400), ..Balance::default() } };
             assert_eq!(till.balance(user).await, expected);

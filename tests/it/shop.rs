@@ -51,7 +51,12 @@ fn shop() -> (TempDir, String) {
 
 /// Goes through the form of a pack; the order, and the way back that the browser keeps.
 async fn choose(user: &User, pack: &str, from: &str) -> (String, Option<String>) {
-    let sent = user.post_form("/buy-credits", &[("pack", pack), ("from", from)]).send().await.unwrap();
+    send_off(user, &[("pack", pack), ("from", from)]).await
+}
+
+/// The same with any form that leads to the provider.
+async fn send_off(user: &User, fields: &[(&str, &str)]) -> (String, Option<String>) {
+    let sent = user.post_form("/buy-credits", fields).send().await.unwrap();
     assert_eq!(sent.status(), 200);
     let headers = sent.headers().clone();
     let to = headers[REFRESH].to_str().unwrap().strip_prefix("0; url=").unwrap().to_owned();
@@ -150,6 +155,64 @@ async fn what_does_not_come_about_is_said_calmly() {
     assert!(pending.contains("still checking") && pending.contains("http-equiv='refresh'"), "{pending}");
     assert!(page(&user, "/dashboard").await.contains("Waiting for PayPal"));
     assert_eq!(user.credits().await["available"], 10);
+}
+
+#[tokio::test]
+async fn what_was_shown_is_bought_or_nothing_is() {
+    let (_folder, file) = shop();
+    let (app, _provider) = TestApp::start_selling(&[("PACKS_FILE", &file)]).await;
+    let plan = "[[plan]]\nid = \"plus\"\nname = \"Plus\"\ncredits = 500\nprice = \"15.00\"\n";
+    let sold = std::fs::read_to_string(&file).unwrap() + plan;
+    std::fs::write(&file, &sold).unwrap();
+    _ = app.state.payments.shop.reload();
+    let user = app.user().await;
+    let shown = async |form: &str| {
+        let packs = page(&user, "/buy-credits").await;
+        let form = packs.split(form).nth(1).unwrap();
+        form.split("name=\"shown\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (pack, plan) = (shown("value=\"large\"").await, shown("value=\"plus\"").await);
+    let press = async |what: &str, id: &str, shown: &str| {
+        let fields = [(what, id), ("shown", shown), ("from", "/chat/1")];
+        let answer = user.post_form("/buy-credits", &fields).send().await.unwrap();
+        (answer.status().as_u16(), answer.headers().contains_key(REFRESH), answer.text().await.unwrap())
+    };
+    assert!(press("pack", "large", &pack).await.1);
+    for other in [
+        sold.replace("20.00", "25.00").replace("15.00", "16.00"),
+        sold.replace("credits = 500", "credits = 400"),
+        sold.replace("[seller]", "[[bonus]]\nname = \"All\"\npercent = 10\n[seller]").replace("15.00", "14.00"),
+        format!("currency = \"EUR\"\n{sold}"),
+    ] {
+        std::fs::write(&file, other).unwrap();
+        _ = app.state.payments.shop.reload();
+        for (what, id, shown) in [("pack", "large", &*pack), ("plan", "plus", &*plan)] {
+            let (status, leaves, told) = press(what, id, shown).await;
+            assert_eq!((status, leaves), (409, false), "{what}");
+            assert!(told.contains("This offer has changed") && told.contains("value=\"/chat/1\""), "{told}");
+        }
+    }
+    let (status, _, told) = press("pack", "large", &shown("value=\"large\"").await).await;
+    assert_eq!(status, 200, "{told}");
+}
+
+#[tokio::test]
+async fn a_subscription_leads_back_to_the_text_too_and_its_months_are_no_gifts() {
+    let (app, provider) = TestApp::start_selling(&[]).await;
+    let user = app.user().await;
+    let packs = page(&user, "/buy-credits?from=/chat/1").await;
+    let form = packs.split("name=\"plan\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(form.contains("name=\"from\" value=\"/chat/1\""), "{form}");
+    let (subscription, cookie) = send_off(&user, &[("plan", "plus"), ("from", "/chat/1")]).await;
+    provider.recurring.approve(&subscription);
+    provider.recurring.charge(&subscription, now_millis());
+    let path = format!("/buy-credits/return?subscription_id={subscription}");
+    let cookies = format!("{}; {}", user.cookie.clone().unwrap(), cookie.unwrap());
+    let done = app.visitor().get(&path).header(COOKIE, cookies).send().await.unwrap().text().await.unwrap();
+    assert!(done.contains("Plus is yours") && done.contains("href=\"/chat/1\""), "{done}");
+    let dashboard = page(&user, "/dashboard").await;
+    assert_eq!(dashboard.matches(">Free credits<").count(), 1, "those of the new account: {dashboard}");
+    app.assert_books_balance().await;
 }
 
 /// The number of the newest paper.
@@ -333,12 +396,17 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     let link = format!("/buy-credits?invited={link}");
     let packs = page(&inviter, "/buy-credits").await;
     assert!(packs.contains(&link) && packs.contains("You can be rewarded for 3 people at most."), "{packs}");
-    for text in ["+50 free: First purchase, until 2099-12-31", "Free credits expire 30 days after the purchase."] {
+    for text in
+        ["+50 free: First purchase, until 31\u{a0}Dec\u{a0}2099", "Free credits expire 30 days after the purchase."]
+    {
         assert!(packs.contains(text), "{text} in {packs}");
     }
     let chinese = inviter.get("/buy-credits").header(ACCEPT_LANGUAGE, "zh").send().await.unwrap();
     let chinese = chinese.text().await.unwrap();
-    assert!(chinese.contains("另赠 50：First purchase，截至 2099-12-31") && chinese.contains("邀请他人"), "{chinese}");
+    assert!(
+        chinese.contains("另赠 50：First purchase，截至 2099年12月31日") && chinese.contains("邀请他人"),
+        "{chinese}"
+    );
 
     // Who opens the link without an account comes back to it.
     let away = app.visitor().get(&link).send().await.unwrap();
@@ -367,8 +435,9 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     assert!(String::from_utf8_lossy(taken).contains(code));
     let wrong = user.post_form("/buy-credits", &[("invited", "AAAA-BBBB")]).send().await.unwrap();
     assert_eq!(wrong.status(), 400);
-    let accepted = user.post_form("/buy-credits", &[("invited", code)]).send().await.unwrap();
-    assert_eq!(accepted.headers()[LOCATION], "/buy-credits");
+    let accepted = [("invited", code), ("from", "/chat/1")];
+    let accepted = user.post_form("/buy-credits", &accepted).send().await.unwrap();
+    assert_eq!(accepted.headers()[LOCATION], "/buy-credits?from=/chat/1");
     assert!(page(&user, "/buy-credits").await.contains("40 credits come with the first pack"));
     assert_eq!(
         (user.credits().await["available"].clone(), inviter.credits().await["available"].clone()),

@@ -341,12 +341,18 @@ over_every_store! {
         // They agree.
         let plan = address.rsplit('/').next().unwrap().to_owned();
         till.provider.recurring.tamper(&id, |told| told.plan_id = Some(plan));
-        till.payments.finish_subscription(user, &id).await.unwrap();
-        assert_eq!(till.payments.view_plan(user).await.unwrap().unwrap().name, "Pro");
+        let progress = till.payments.finish_subscription(user, &id).await.unwrap();
+        let SubscriptionProgress::Changes { name, credits: monthly, on } = progress else { panic!("{progress:?}") };
+        assert_eq!((&*name, monthly), ("Pro", credits(1200)));
+        // Until then they have what they paid for.
+        let view = till.payments.view_plan(user).await.unwrap().unwrap();
+        assert_eq!((&*view.name, view.next.as_deref(), view.until), ("Plus", Some("Pro"), Some(on)));
         assert_eq!((till.available(user).await, till.plan(user, now).await.unwrap().per_minute), (credits(510), 60));
         let paid = till.provider.recurring.charge(&id, now);
         till.hear(paid).await;
         assert_eq!((till.available(user).await, till.plan(user, now + 1).await.unwrap().per_minute), (credits(1710), 120));
+        let view = till.payments.view_plan(user).await.unwrap().unwrap();
+        assert_eq!((&*view.name, view.next), ("Pro", None));
         assert_eq!(till.payments.subscribe(user, "pro").await.unwrap_err().code(), "conflict");
         assert_eq!((till.provider.recurring.made(), till.alerts()), (1, 0));
         // What the file says now changes nothing of what was agreed.

@@ -73,7 +73,8 @@ impl Credits {
         let name = |entry: LedgerEntry| {
             let named = work_id(&entry).and_then(|id| known.get(&id).cloned());
             let (name, href) = named.map_or_else(Default::default, |WorkName { name, href }| (name, href));
-            Activity { entry, name, href }
+            let origin = entry.lots.first().filter(|_| entry.kind == EntryKind::Grant).map(|lot| lot.origin);
+            Activity { entry, name, href, origin }
         };
         let items = lines.into_iter().map(name).collect();
         let credits = credits_of(&state, subscription)?;

@@ -160,6 +160,8 @@ impl Payment {
             CaptureStatus::Pending(_) if !self.state.is_paid() => self.state = PaymentState::Pending,
             CaptureStatus::Declined | CaptureStatus::Failed if !self.state.is_paid() => {
                 self.state = PaymentState::Declined;
+                // Its order is done: nobody can pay for it in another way.
+                self.approve_url = None;
             }
             _ => {}
         }
@@ -245,6 +247,7 @@ impl Payment {
             price: self.price,
             refunded: self.refunded,
             state: self.state,
+            disputed: self.books.is_disputed(),
             refund_until: self.refundable_until(days, now).map(rfc3339).transpose()?,
             created_at: rfc3339(self.created_at)?,
         })

@@ -160,7 +160,11 @@ impl Payments {
         }
         match self.provider()?.capture_order(order_id).await {
             Ok(order) => Ok(progress(&self.settle(payment.id, &order).await?)),
-            Err(ProviderError::NotApproved) => Ok(Progress::NotApproved { approve_url: payment.approve_url.clone() }),
+            // It stays declined until another means of payment is agreed to.
+            Err(ProviderError::NotApproved) => Ok(match payment.state {
+                PaymentState::Declined => progress(payment),
+                _ => Progress::NotApproved { approve_url: payment.approve_url.clone() },
+            }),
             Err(ProviderError::Declined { again_url }) => {
                 let payment = self.decline(payment.id).await?;
                 Ok(match progress(&payment) {

@@ -2,14 +2,21 @@
 
 use leptos::prelude::*;
 
-use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, WorkKind};
+use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, Origin, WorkKind};
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Badge, BadgeTone, Timestamp};
 
 /// What an entry is called and how it is tinted.
-const fn label(kind: EntryKind, work: Option<WorkKind>) -> (Text, BadgeTone) {
+const fn label(kind: EntryKind, work: Option<WorkKind>, origin: Option<Origin>) -> (Text, BadgeTone) {
     match kind {
-        EntryKind::Grant => (Text::EntryGrant, BadgeTone::Success),
+        EntryKind::Grant => (
+            match origin {
+                // They may be paid for.
+                Some(Origin::Plan) => Text::OriginPlan,
+                _ => Text::EntryGrant,
+            },
+            BadgeTone::Success,
+        ),
         EntryKind::Hold => (Text::EntryHold, BadgeTone::Neutral),
         EntryKind::Extend => (Text::EntryExtend, BadgeTone::Neutral),
         EntryKind::Expire => (Text::EntryExpire, BadgeTone::Warning),
@@ -50,8 +57,8 @@ pub fn LedgerTable(
     /// What happened.
     lines: Vec<Activity>,
 ) -> impl IntoView {
-    let line = |Activity { entry, name, href }: Activity| {
-        let (kind, tone) = label(entry.kind, entry.work);
+    let line = |Activity { entry, name, href, origin }: Activity| {
+        let (kind, tone) = label(entry.kind, entry.work, origin);
         let change = change(&entry);
         let short_id = abbreviated(&entry.request_id);
         let reason = entry.reason.map(|reason| EntryReason::parse(entry.kind, &reason).to_text());

@@ -9,6 +9,8 @@ mod sqlite;
 pub mod view;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,7 +22,7 @@ use super::store::{LotTerms, NewPosting, PostingKind, PostingOutcome};
 use crate::account::server::plans::{Period, in_order};
 use crate::credits::Origin;
 use crate::flags::{Flag, Who};
-use crate::i18n::{Text, count_written, fill, t};
+use crate::i18n::{Text, count_written, day_text, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreResult, now_millis, rfc3339};
 use crate::platform::error::{AppError, AppResult};
@@ -292,7 +294,8 @@ impl Credits {
 /// What people are told of a use.
 #[must_use]
 pub fn told(redeemed: &Redeemed) -> String {
-    let day = |at: &str| at.split('T').next().unwrap_or_default().to_owned();
+    let moment = |at: &str| at.parse::<Timestamp>().map(Timestamp::as_millisecond).unwrap_or_default();
+    let day = |at: &str| day_text(&TimeZone::UTC, moment(at));
     let credits = count_written(Text::CreditsCount, &redeemed.credits.as_entry());
     let mut told = match &redeemed.credits_expire_at {
         Some(at) if redeemed.plan.is_some() => {
@@ -304,7 +307,7 @@ pub fn told(redeemed: &Redeemed) -> String {
     };
     if let Some(at) = &redeemed.code_expires_at {
         // What is stored is the first moment at which it may not be used any more.
-        told.push_str(&fill(Text::CodeUsableUntil, &[("day", &day(at))]));
+        told.push_str(&fill(Text::CodeUsableUntil, &[("day", &day_text(&TimeZone::UTC, moment(at) - 1))]));
     }
     told
 }

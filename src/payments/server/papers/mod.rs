@@ -50,6 +50,41 @@ struct WentBack {
     credits: Amount,
 }
 
+/// What the credit notes of a receipt say in all.
+struct Noted {
+    /// Money and tax, in the smallest unit.
+    money: i64,
+    tax: i64,
+    credits: Amount,
+}
+
+impl Noted {
+    fn add(&mut self, note: &Content) {
+        self.money += note.total.minor;
+        self.tax += note.tax.as_ref().map_or(0, |tax| tax.amount.minor);
+        self.credits += note.credits;
+    }
+
+    /// What is on the next note; `None` where all of the receipt is noted. The notes never come to more than their receipt, and
+    /// where all went back they come to its tax: parts that are each rounded might not.
+    fn next(&self, receipt: &Paper, back: &WentBack) -> Option<Content> {
+        let mut content = receipt.content.clone();
+        let money = back.money.minor.min(content.total.minor - self.money);
+        if money <= 0 {
+            return None;
+        }
+        if let Some(tax) = &mut content.tax {
+            let in_all = tax.rate.part_of(Money { minor: self.money + money, ..content.total });
+            tax.amount.minor = (in_all.minor - self.tax).max(0);
+        }
+        content.total.minor = money;
+        content.credits = back.credits.min(content.credits - self.credits).max(Amount::ZERO);
+        content.bonus = None;
+        content.refers_to = Some(receipt.number.to_string());
+        Some(content)
+    }
+}
+
 impl Papers {
     /// Makes what papers a payment should have and has not: its receipt, and a credit note for each refund. Each is made once,
     /// whoever asks how often.
@@ -61,8 +96,18 @@ impl Papers {
             return Ok(());
         }
         let receipt = self.issue_receipt(payment).await?;
+        let (mut noted, mut new) = (Noted { money: 0, tax: 0, credits: Amount::ZERO }, Vec::new());
         for (refund, back) in went_back(payment) {
-            self.issue_credit_note(payment, &receipt, &refund, back).await?;
+            match self.store.find_of(PaperKind::CreditNote, &refund).await? {
+                Some(known) => noted.add(&known.content),
+                None => new.push((refund, back)),
+            }
+        }
+        for (refund, back) in new {
+            // It has the seller, the buyer and the tax rate of the receipt.
+            let Some(content) = noted.next(&receipt, &back) else { continue };
+            let content = Content { reference: refund.clone(), ..content };
+            noted.add(&self.issue(PaperKind::CreditNote, refund, payment, content).await?.content);
         }
         Ok(())
     }
@@ -89,26 +134,6 @@ impl Papers {
             refers_to: None,
         };
         self.issue(PaperKind::Receipt, subject, payment, content).await
-    }
-
-    /// It has the seller, the buyer and the tax rate of the receipt.
-    async fn issue_credit_note(
-        &self,
-        payment: &Payment,
-        receipt: &Paper,
-        refund: &str,
-        WentBack { money, credits }: WentBack,
-    ) -> AppResult<Paper> {
-        let mut content = receipt.content.clone();
-        if let Some(tax) = &mut content.tax {
-            tax.amount = tax.rate.part_of(money);
-        }
-        content.total = money;
-        content.credits = credits;
-        content.bonus = None;
-        refund.clone_into(&mut content.reference);
-        content.refers_to = Some(receipt.number.to_string());
-        self.issue(PaperKind::CreditNote, refund.to_owned(), payment, content).await
     }
 
     async fn issue(&self, kind: PaperKind, subject: String, payment: &Payment, content: Content) -> AppResult<Paper> {
@@ -159,8 +184,8 @@ fn tax_of(catalog: &Catalog, buyer: &Buyer, price: Money) -> Option<TaxPart> {
     (!name.is_empty()).then(|| TaxPart { name: name.clone(), rate, amount: rate.part_of(price) })
 }
 
-/// What went back of a payment, by the provider's ids of its refunds.
-fn went_back(payment: &Payment) -> BTreeMap<String, WentBack> {
+/// What went back of a payment, by the provider's ids of its refunds, in the order in which they were heard of.
+fn went_back(payment: &Payment) -> Vec<(String, WentBack)> {
     let (price, books) = (payment.price, &payment.books);
     let mut all = BTreeMap::new();
     for (id, fact) in &books.refunds {
@@ -175,10 +200,12 @@ fn went_back(payment: &Payment) -> BTreeMap<String, WentBack> {
             all.insert(id.clone(), WentBack { money, credits: request.credits });
         }
     }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(id, _)| books.refunds.get(id).map(|fact| fact.at));
     all
 }
 
-/// How many papers a payment should have.
+/// How many papers a payment may have.
 #[must_use]
 pub fn needed(payment: &Payment) -> u32 {
     if payment.books.credited { u32::try_from(went_back(payment).len() + 1).unwrap_or(u32::MAX) } else { 0 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::offers::Offers;
+use super::offers::{Offers, OnTop};
 use super::plan::Plan;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money};
@@ -69,6 +69,13 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// What somebody gets, and for what: another text where any of it has changed.
+    #[must_use]
+    pub fn offer(&self, on_top: Option<&OnTop>) -> String {
+        let free = on_top.map_or(Amount::ZERO, |on_top| on_top.credits);
+        format!("{} + {free} credits, {}", self.total(), self.price)
+    }
+
     /// Its credits with what comes on top.
     #[must_use]
     pub fn total(&self) -> Amount {

@@ -33,6 +33,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What somebody gets every month, and for what: another text where any of it has changed.
+    #[must_use]
+    pub fn offer(&self) -> String {
+        format!("{} credits, {}", self.credits, self.price)
+    }
+
     /// The one where nothing is said.
     pub(super) fn usual() -> Self {
         Self {

@@ -8,8 +8,8 @@ use super::invite_view::{Invited, invite_html, invited_view};
 use super::money_text::{money_text, per_credit};
 use super::plan_view::{plan_html, plans};
 use super::reach::{Usual, lasts};
-use crate::i18n::{Text, count, count_written, fill, t};
-use crate::payments::server::papers::{BuyerFields, RefusedBuyer, day_in};
+use crate::i18n::{Text, count, count_written, day_text, fill, sentences, t};
+use crate::payments::server::papers::{BuyerFields, RefusedBuyer};
 use crate::payments::server::referrals::Invitation;
 use crate::payments::server::shop::{Catalog, OnTop, Pack};
 use crate::payments::server::subscriptions::SubscriptionView;
@@ -80,25 +80,27 @@ fn page(view: BuyView) -> impl IntoView {
             Some(Invited::Asked { code, .. }) => Some(code.clone()),
             _ => None,
         };
+        let way_back = [("from", back.clone())];
         let kept = [("from", back.clone()), ("invited", code.clone())];
         let came_by = [("from", back.clone()), ("came_by", code)];
         let cards = catalog.packs.iter().zip(on_top).map(|(pack, on_top)| {
+            let shown = pack.offer(on_top.as_ref());
             let on_top = on_top.map(|on_top| on_top_lines(&on_top, &catalog));
-            pack_card(pack, &usual, on_top.unwrap_or_default(), &kept)
+            pack_card(pack, &usual, on_top.unwrap_or_default(), &[kept.as_slice(), &[("shown", Some(shown))]].concat())
         });
         let cards = cards.collect::<Vec<_>>();
         view! {
-            {invited.map(invited_view)}
+            {invited.map(|invited| invited_view(invited, hidden_fields(&way_back)))}
             <ul class="grid grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))] gap-4">{cards}</ul>
             <ul class="space-y-1 text-sm text-ink-soft">{terms(&catalog)}</ul>
-            {has_plans.then(|| plans(&catalog.plans, plan.as_ref().and_then(|plan| plan.plan.as_deref())))}
+            {has_plans.then(|| plans(&catalog.plans, plan.as_ref().and_then(|plan| plan.plan.as_deref()), back.as_deref()))}
             <Billing refused=buyer kept=hidden_fields(&came_by) />
             <div inner_html=Some(invite_html(invitation))></div>
         }
     });
     view! {
         <div class="flex flex-wrap items-center justify-between gap-4">
-            <p class="text-ink-soft">{balance} " " {lasts(available, spent)}</p>
+            <p class="text-ink-soft">{sentences(&balance, &lasts(available, spent))}</p>
             {back.map(|href| view! { <Button href label=t(Text::BackToYourText) /> })}
         </div>
         {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
@@ -124,7 +126,7 @@ fn hidden_fields(fields: &[(&'static str, Option<String>)]) -> Vec<AnyView> {
 fn on_top_lines(on_top: &OnTop, catalog: &Catalog) -> Vec<String> {
     let credits = on_top.credits.as_entry();
     // What is stored is the first moment at which it is over.
-    let day = on_top.until.map(|until| day_in(&catalog.seller.zone(), until - 1));
+    let day = on_top.until.map(|until| day_text(&catalog.seller.zone(), until - 1));
     let first = match &day {
         Some(day) => fill(Text::BonusOnTopUntil, &[("credits", &credits), ("name", &on_top.name), ("day", day)]),
         None => fill(Text::BonusOnTop, &[("credits", &credits), ("name", &on_top.name)]),
@@ -227,11 +229,14 @@ fn Billing(
     let (name_error, country_error, tax_error) = (at("billingName"), at("billingCountry"), at("billingTaxId"));
     let address_error = at("billingAddress").map(|text| view! { <Alert tone=AlertTone::Danger text /> });
     let BuyerFields { name, address, country, tax_id } = fields;
+    let whose = name.clone();
     // Leptos writes what is in a field into the HTML as it is; a line break at the beginning is none of the text's.
     let address = format!("\n{}", address.replace('&', "&amp;").replace('<', "&lt;"));
     view! {
         <details class="rounded-md border border-line bg-surface" open=!field.is_empty()>
-            <summary class="rounded-md px-5 py-3 font-medium">{t(Text::BillingDetails)}</summary>
+            <summary class="rounded-md px-5 py-3 font-medium break-words">
+                {t(Text::BillingDetails)} <span class="ml-2 font-normal text-ink-soft" dir="auto">{whose}</span>
+            </summary>
             <form method="post" action="/buy-credits" class="space-y-5 px-5 pb-5">
                 <p class="text-sm text-ink-soft">{t(Text::BillingExplained)}</p>
                 <Field id="billing-name" name="billingName" label=t(Text::BillingName) value=name error=name_error autocomplete="organization" max_chars=90 />

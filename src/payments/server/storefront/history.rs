@@ -70,7 +70,8 @@ const fn state_text(state: PaymentState) -> (Text, BadgeTone) {
 
 fn section(lines: Vec<(Vec<String>, PaymentView)>) -> impl IntoView {
     let line = |(mut papers, view): (Vec<String>, PaymentView)| {
-        let (state, tone) = state_text(view.state);
+        let disputed = view.disputed.then_some((Text::PurchaseDisputed, BadgeTone::Warning));
+        let (state, tone) = disputed.unwrap_or_else(|| state_text(view.state));
         let back = (view.refunded.minor > 0).then(|| {
             let text = fill(Text::PurchaseRefunded, &[("money", &money_text(view.refunded))]);
             view! { <Badge>{text}</Badge> }
@@ -99,7 +100,7 @@ fn section(lines: Vec<(Vec<String>, PaymentView)>) -> impl IntoView {
                 {back}
                 {papers.collect::<Vec<_>>()}
                 {refund}
-                <span class="ml-auto text-ink-soft"><Timestamp at=view.created_at /></span>
+                <span class="basis-full text-ink-soft sm:ml-auto sm:basis-auto"><Timestamp at=view.created_at /></span>
             </li>
         }
     };

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::i18n::{Text, count, count_written, t};
+use crate::i18n::{Text, count, count_written, sentences, t};
 use crate::payments::server::referrals::Invitation;
 use crate::platform::amount::Amount;
 use crate::ui::{Button, ButtonVariant, Card, html_of};
@@ -30,7 +30,7 @@ fn own_link(Invitation { link, credits, most }: Invitation) -> impl IntoView {
             </h2>
             <Card>
                 <p class="text-sm text-ink-soft">
-                    {count_written(Text::InviteExplained, &credits.as_entry())} " " {count(Text::InviteLimit, most.into())}
+                    {sentences(&count_written(Text::InviteExplained, &credits.as_entry()), &count(Text::InviteLimit, most.into()))}
                 </p>
                 <p class="mt-3 text-sm">
                     <span class="font-medium">{t(Text::InviteLink)}</span>
@@ -42,8 +42,8 @@ fn own_link(Invitation { link, credits, most }: Invitation) -> impl IntoView {
     }
 }
 
-/// The invitation, with the form that accepts it.
-pub fn invited_view(invited: Invited) -> impl IntoView {
+/// The invitation, with the form that accepts it; `kept` are its hidden fields.
+pub fn invited_view(invited: Invited, kept: Vec<AnyView>) -> impl IntoView {
     match invited {
         Invited::Waits(credits) => {
             view! { <p class="text-sm font-medium">{count_written(Text::InvitedWaits, &credits.as_entry())}</p> }
@@ -55,6 +55,7 @@ pub fn invited_view(invited: Invited) -> impl IntoView {
                 <p class="mt-1 text-sm text-ink-soft">{count_written(Text::InvitedExplained, &credits.as_entry())}</p>
                 <form method="post" action="/buy-credits" class="mt-4">
                     <input type="hidden" name="invited" value=code />
+                    {kept}
                     <Button label=t(Text::InvitedAccept) kind="submit" variant=ButtonVariant::Primary />
                 </form>
             </Card>

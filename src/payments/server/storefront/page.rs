@@ -16,6 +16,7 @@ use crate::account::server::caller::Caller;
 use crate::account::server::forms::read_form;
 use crate::account::server::page::{AppPage, Loaded, PageRequest, Submitted};
 use crate::flags::{Flag, Who};
+use crate::i18n::{Text, t};
 use crate::payments::PurchasePage;
 use crate::payments::server::Progress;
 use crate::payments::server::papers::{BuyerFields, PaperKind, RefusedBuyer};
@@ -145,6 +146,21 @@ impl Storefront {
         Ok(PurchasePage { html, available: credits.available, waits: false, has_landed: false })
     }
 
+    /// Whether a pack is not what somebody saw, if it is still sold.
+    async fn is_other_pack(&self, user: UserId, pack: &str, shown: Option<&str>) -> AppResult<bool> {
+        let catalog = self.payments.shop.now();
+        let (Some(shown), Some(pack)) = (shown, catalog.pack(pack)) else { return Ok(false) };
+        let (has_bought, now) = (self.payments.has_bought(user).await?, self.payments.database.now());
+        Ok(pack.offer(catalog.offers.on_top(pack, now, has_bought).as_ref()) != shown)
+    }
+
+    /// The same for a plan.
+    fn is_other_plan(&self, plan: &str, shown: Option<&str>) -> bool {
+        let catalog = self.payments.shop.now();
+        let plan = catalog.plans.iter().find(|known| known.id == plan);
+        shown.zip(plan).is_some_and(|(shown, plan)| plan.offer() != shown)
+    }
+
     /// The invitation that a user has accepted, or may accept by the code that they came with.
     async fn invited(&self, user: UserId, has_bought: bool, code: Option<String>) -> AppResult<Option<Invited>> {
         if has_bought {
@@ -163,7 +179,7 @@ impl Storefront {
     /// Takes the money, if it is not taken yet, and says what came of it.
     async fn load_progress(&self, user: UserId, address: &str, back: Option<String>) -> AppResult<PurchasePage> {
         if let Some(subscription) = parameter(address, "subscription_id") {
-            return self.load_subscription(user, &subscription).await;
+            return self.load_subscription(user, &subscription, back).await;
         }
         let order = parameter(address, "token").unwrap_or_default();
         let progress =
@@ -184,12 +200,12 @@ impl Storefront {
     }
 
     /// Looks how a subscription stands, and says so.
-    async fn load_subscription(&self, user: UserId, id: &str) -> AppResult<PurchasePage> {
+    async fn load_subscription(&self, user: UserId, id: &str, back: Option<String>) -> AppResult<PurchasePage> {
         let progress = self.payments.finish_subscription(user, id).await;
         let available = self.credits.load_credits(user).await?.available;
         let has_landed = matches!(progress, Ok(SubscriptionProgress::Active { .. }));
         let waits = subscription_waits(&progress);
-        let html = subscription_html(progress, &self.payments.shop.now().seller.zone());
+        let html = subscription_html(progress, back, &self.payments.shop.now().seller.zone());
         Ok(PurchasePage { html, available, waits, has_landed })
     }
 }
@@ -203,6 +219,8 @@ struct BuyForm {
     /// `subscription`: no more is paid for it.
     end: Option<String>,
     from: Option<String>,
+    /// The offer that they saw.
+    shown: Option<String>,
     /// The code of who brought them, to accept that.
     invited: Option<String>,
     /// The same, to be asked once more.
@@ -225,10 +243,13 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
         };
     }
     if let Some(plan) = form.plan {
+        if store.is_other_plan(&plan, form.shown.as_deref()) {
+            return refuse(&store, &caller, back, &changed()).await;
+        }
         return match store.payments.subscribe(&caller, &plan).await {
             Ok(Subscribed { approve_url: Some(to), .. }) => {
                 let text = leaving_text(provider_label(store.payments.provider.as_deref()));
-                Submitted::Leave { to, text, cookie: None }
+                Submitted::Leave { to, text, cookie: Some(back_cookie(&store, back)) }
             }
             Ok(Subscribed { approve_url: None, .. }) => Submitted::Redirect("/dashboard".into(), None),
             Err(error) => refuse(&store, &caller, back, &error).await,
@@ -237,7 +258,10 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
     // With a pack, it is accepted on the way.
     if let Some(code) = form.invited {
         match store.payments.accept_invitation(caller.id, &code).await {
-            Ok(()) if form.pack.is_none() => return Submitted::Redirect(BUY.into(), None),
+            Ok(()) if form.pack.is_none() => {
+                let kept = back.as_deref().map(|back| ("from", back));
+                return Submitted::Redirect(address(BUY, kept.as_slice()).into(), None);
+            }
             Ok(()) => {}
             Err(error) => return refuse(&store, &caller, back, &error).await,
         }
@@ -256,6 +280,11 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
             Err(error) => Submitted::Failed(error),
         };
     };
+    match store.is_other_pack(caller.id, &pack, form.shown.as_deref()).await {
+        Ok(false) => {}
+        Ok(true) => return refuse(&store, &caller, back, &changed()).await,
+        Err(error) => return refuse(&store, &caller, back, &error).await,
+    }
     match store.payments.buy(&caller, &pack, None).await {
         Ok(bought) => {
             let text = leaving_text(provider_label(store.payments.provider.as_deref()));
@@ -264,6 +293,11 @@ async fn submit(store: Storefront, caller: Caller, request: Request) -> Submitte
         Err(AppError::NotFound) => Submitted::Failed(AppError::NotFound),
         Err(error) => refuse(&store, &caller, back, &error).await,
     }
+}
+
+/// What is sold is not what somebody saw.
+fn changed() -> AppError {
+    AppError::Conflict(t(Text::OfferChanged).to_owned())
 }
 
 /// The packs again, with why nothing came of it.

@@ -5,8 +5,7 @@ use leptos::prelude::*;
 
 use super::money_text::money_text;
 use crate::credits::PlanStatus;
-use crate::i18n::{Text, count, count_written, fill, t};
-use crate::payments::server::papers::day_in;
+use crate::i18n::{Text, count, count_written, day_text, fill, t};
 use crate::payments::server::shop::Plan;
 use crate::payments::server::subscriptions::SubscriptionView;
 use crate::ui::{Badge, BadgeTone, Button, ButtonVariant, html_of};
@@ -19,8 +18,11 @@ pub fn plan_html(plan: Option<SubscriptionView>, zone: &TimeZone) -> String {
 
 /// What its status means, with the day until which it is paid.
 fn explained(plan: &SubscriptionView, zone: &TimeZone) -> String {
-    let day = plan.until.map(|until| day_in(zone, until));
+    let day = plan.until.map(|until| day_text(zone, until));
     let with_day = |text: Text| fill(text, &[("day", day.as_deref().unwrap_or_default())]);
+    if let (PlanStatus::Active, Some(next), Some(day)) = (plan.status, &plan.next, &day) {
+        return fill(Text::PlanChanges, &[("plan", next), ("day", day)]);
+    }
     match (plan.status, &day) {
         (PlanStatus::Active, Some(_)) => with_day(Text::PlanRenews),
         (PlanStatus::Active | PlanStatus::Cancelled | PlanStatus::Prepaid, None) => t(Text::PlanWaits).to_owned(),
@@ -67,9 +69,9 @@ fn own_plan(plan: &SubscriptionView, zone: &TimeZone) -> impl IntoView + use<> {
     }
 }
 
-/// The plans that are sold; `own` is the id of the one that the user is subscribed to.
-pub fn plans(plans: &[Plan], own: Option<&str>) -> impl IntoView + use<> {
-    let cards = plans.iter().map(|plan| card(plan, own)).collect::<Vec<_>>();
+/// The plans that are sold; `own` is the id of the one that the user is subscribed to, `back` where they came from.
+pub fn plans(plans: &[Plan], own: Option<&str>, back: Option<&str>) -> impl IntoView + use<> {
+    let cards = plans.iter().map(|plan| card(plan, own, back)).collect::<Vec<_>>();
     (!cards.is_empty()).then(|| {
         view! {
             <section aria-labelledby="plans" class="space-y-3">
@@ -83,7 +85,7 @@ pub fn plans(plans: &[Plan], own: Option<&str>) -> impl IntoView + use<> {
     })
 }
 
-fn card(plan: &Plan, own: Option<&str>) -> impl IntoView + use<> {
+fn card(plan: &Plan, own: Option<&str>, back: Option<&str>) -> impl IntoView + use<> {
     let price = fill(Text::PriceAMonth, &[("price", &money_text(plan.price))]);
     let credits = count_written(Text::CreditsAMonth, &plan.credits.as_entry());
     let pace = count(Text::PlanPace, plan.per_minute.into());
@@ -95,9 +97,12 @@ fn card(plan: &Plan, own: Option<&str>) -> impl IntoView + use<> {
     let action = if is_own {
         view! { <p class="text-sm font-medium">{t(Text::YourPlan)}</p> }.into_any()
     } else {
+        let back = back.map(|back| view! { <input type="hidden" name="from" value=back.to_owned() /> });
         view! {
             <form method="post" action="/buy-credits" aria-label=plan.name.clone()>
                 <input type="hidden" name="plan" value=plan.id.clone() />
+                <input type="hidden" name="shown" value=plan.offer() />
+                {back}
                 <Button label=t(label) kind="submit" variant class="w-full" />
             </form>
         }

@@ -3,9 +3,8 @@
 use jiff::tz::TimeZone;
 use leptos::prelude::*;
 
-use crate::i18n::{Text, count_written, fill, t};
+use crate::i18n::{Text, count_written, day_text, fill, t};
 use crate::payments::server::Progress;
-use crate::payments::server::papers::day_in;
 use crate::payments::server::subscriptions::SubscriptionProgress;
 use crate::platform::amount::Amount;
 use crate::platform::error::AppError;
@@ -46,6 +45,14 @@ fn buy_address(back: Option<&str>) -> String {
     crate::platform::query::address("/buy-credits", &[("from", back.unwrap_or_default())])
 }
 
+/// Where one goes on with what was bought.
+fn way_on(back: Option<String>) -> (&'static str, String) {
+    match back {
+        Some(back) => (t(Text::BackToYourText), back),
+        None => (t(Text::ToTheChat), "/chat".to_owned()),
+    }
+}
+
 fn with_back(mut ways: Ways, back: Option<String>) -> Ways {
     ways.extend(back.map(|back| (t(Text::BackToYourText), back)));
     ways
@@ -57,11 +64,7 @@ fn page(view: ProgressView) -> impl IntoView {
     let waits = matches!(progress, Ok(Progress::Pending) | Err(AppError::Unavailable | AppError::RateLimited { .. }));
     let (title, text, ways) = match progress {
         Ok(Progress::Credited { credits }) => {
-            let on = match back.clone() {
-                Some(back) => (t(Text::BackToYourText), back),
-                None => (t(Text::ToTheChat), "/chat".to_owned()),
-            };
-            let mut ways = vec![on];
+            let mut ways = vec![way_on(back.clone())];
             ways.extend(receipt.map(|number| (t(Text::SeeReceipt), format!("/receipts/{number}"))));
             let title = count_written(Text::CreditsAreYours, &credits.as_entry());
             return told(title, count_written(Text::YouHaveCredits, &available.as_balance()), ways, false);
@@ -85,19 +88,29 @@ fn page(view: ProgressView) -> impl IntoView {
     told(t(title).to_owned(), t(text).to_owned(), if waits { with_back(ways, back) } else { ways }, waits)
 }
 
-/// What came of a subscription; days are those of `zone`.
+/// What came of a subscription; `back` is where one came from before, and days are those of `zone`.
 #[must_use]
-pub fn subscription_html(progress: Result<SubscriptionProgress, AppError>, zone: &TimeZone) -> String {
-    let again = || vec![(t(Text::ChooseAgain), "/buy-credits".to_owned())];
+pub fn subscription_html(
+    progress: Result<SubscriptionProgress, AppError>,
+    back: Option<String>,
+    zone: &TimeZone,
+) -> String {
+    let again = || vec![(t(Text::ChooseAgain), buy_address(back.as_deref()))];
     let waits = subscription_waits(&progress);
     let (title, text, ways) = match progress {
         Ok(SubscriptionProgress::Active { name, credits, until }) => {
             let title = fill(Text::SubscriptionBegun, &[("plan", &name)]);
             let credits = count_written(Text::CreditsCount, &credits.as_entry());
-            let day = day_in(zone, until);
+            let day = day_text(zone, until);
             let text = fill(Text::SubscriptionBegunExplained, &[("credits", &credits), ("day", &day)]);
-            let ways =
-                vec![(t(Text::ToTheChat), "/chat".to_owned()), (t(Text::ToYourCredits), "/dashboard".to_owned())];
+            let ways = vec![way_on(back), (t(Text::ToYourCredits), "/dashboard".to_owned())];
+            return html_of(|| told(title, text, ways, false));
+        }
+        Ok(SubscriptionProgress::Changes { name, credits, on }) => {
+            let title = fill(Text::SubscriptionChanges, &[("plan", &name), ("day", &day_text(zone, on))]);
+            let credits = count_written(Text::CreditsCount, &credits.as_entry());
+            let text = fill(Text::SubscriptionChangesExplained, &[("credits", &credits)]);
+            let ways = vec![way_on(back), (t(Text::ToYourCredits), "/dashboard".to_owned())];
             return html_of(|| told(title, text, ways, false));
         }
         Ok(SubscriptionProgress::Pending) => {
@@ -116,6 +129,7 @@ pub fn subscription_html(progress: Result<SubscriptionProgress, AppError>, zone:
         }
         Err(error) => return html_of(|| told(t(Text::DidNotWork).to_owned(), error.to_string(), again(), false)),
     };
+    let ways = if waits { with_back(ways, back) } else { ways };
     html_of(|| told(t(title).to_owned(), t(text).to_owned(), ways, waits))
 }
 

@@ -4,9 +4,8 @@ use leptos::prelude::*;
 
 use super::money_text::money_text;
 use super::progress_view::Told;
-use crate::i18n::{Text, fill, t};
+use crate::i18n::{Text, day_text, fill, sentences, t};
 use crate::payments::server::RefundPreview;
-use crate::payments::server::papers::day_in;
 use crate::platform::error::AppError;
 use crate::ui::{Button, ButtonVariant, Card, html_of};
 
@@ -27,17 +26,17 @@ pub fn refund_html(payment: &str, preview: Result<RefundPreview, AppError>, zone
 }
 
 fn ask(payment: String, preview: &RefundPreview, zone: &jiff::tz::TimeZone) -> impl IntoView {
-    let (money, bought_at) = (money_text(preview.money), day_in(zone, preview.bought_at));
+    let (money, bought_at) = (money_text(preview.money), day_text(zone, preview.bought_at));
     let (of, credits) = (preview.of.as_entry(), preview.credits.as_entry());
     let values = [("of", &*of), ("day", &*bought_at), ("credits", &*credits), ("money", &*money)];
     let title = fill(Text::RefundPreview, &values);
-    let until = fill(Text::RefundUntil, &[("day", &day_in(zone, preview.until))]);
+    let until = fill(Text::RefundUntil, &[("day", &day_text(zone, preview.until))]);
     let label = fill(Text::GiveBackFor, &[("money", &money)]);
     view! {
         <Card class="space-y-5 p-6 sm:p-8">
             <div class="space-y-2">
                 <h2 class="text-2xl font-semibold tracking-tight text-balance">{title}</h2>
-                <p class="text-pretty text-ink-soft">{t(Text::RefundExplained)} " " {until}</p>
+                <p class="text-pretty text-ink-soft">{sentences(t(Text::RefundExplained), &until)}</p>
             </div>
             <form method="post" action="/buy-credits/refund" class="flex flex-wrap gap-3">
                 <input type="hidden" name="payment" value=payment />

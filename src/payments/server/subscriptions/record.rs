@@ -104,6 +104,15 @@ impl Subscription {
         self.terms.last()
     }
 
+    /// Whether another plan holds than the one that was paid for last: it begins with the next payment, if there is one.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        let last = self.sales.values().max_by_key(|sale| sale.from);
+        let is_other =
+            |(last, next): (&PaidSale, &Terms)| (&last.name, last.per_minute) != (&next.name, next.per_minute);
+        last.zip(self.now()).is_some_and(is_other)
+    }
+
     /// Until when it is paid, in milliseconds since 1970.
     #[must_use]
     pub fn paid_until(&self) -> Option<i64> {

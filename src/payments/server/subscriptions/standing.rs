@@ -14,6 +14,8 @@ pub struct SubscriptionView {
     /// In milliseconds since 1970; `None`: nothing is paid yet.
     pub until: Option<i64>,
     pub renews: bool,
+    /// What the plan is called that begins with the next payment, where it is another.
+    pub next: Option<String>,
     /// The id of the plan in the file, where it is of a subscription that runs.
     pub plan: Option<String>,
 }
@@ -32,11 +34,13 @@ impl SubscriptionView {
                 SubscriptionStatus::Active => PlanStatus::Active,
                 _ => PlanStatus::Cancelled,
             };
+            let last = known.sales.values().max_by_key(|sale| sale.until).filter(|_| known.changes());
             return Some(Self {
-                name: terms.name.clone(),
+                name: last.map_or(&terms.name, |last| &last.name).clone(),
                 status,
                 until: known.paid_until(),
                 renews: known.renews(),
+                next: (known.renews() && known.changes()).then(|| terms.name.clone()),
                 plan: known.status.is_running().then(|| terms.plan.clone()),
             });
         }
@@ -46,6 +50,7 @@ impl SubscriptionView {
             status: PlanStatus::Prepaid,
             until: Some(prepaid.until),
             renews: false,
+            next: None,
             plan: None,
         })
     }

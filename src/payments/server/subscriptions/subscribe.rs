@@ -40,6 +40,13 @@ pub enum SubscriptionProgress {
         /// In milliseconds since 1970.
         until: i64,
     },
+    /// Its plan changes with the next payment.
+    Changes {
+        name: String,
+        credits: Amount,
+        /// In milliseconds since 1970.
+        on: i64,
+    },
     /// It has begun, and the first payment is on its way.
     Pending,
     NotApproved {
@@ -201,6 +208,9 @@ impl Payments {
         let known = self.look_at_subscription(known.id).await?;
         let (paid, terms) = (known.paid_until().filter(|until| *until > self.database.now()), known.now());
         Ok(match (paid, terms) {
+            (Some(on), Some(Terms { name, credits, .. })) if known.renews() && known.changes() => {
+                SubscriptionProgress::Changes { name: name.clone(), credits: *credits, on }
+            }
             (Some(until), Some(terms)) => {
                 SubscriptionProgress::Active { name: terms.name.clone(), credits: terms.credits, until }
             }
