@@ -97,7 +97,7 @@ pub fn page<V: IntoView + 'static>(
     let html = render_static_page(page, visitor.site.leptos(), || {
         let body = body();
         view! {
-            <div class="mx-auto w-full max-w-6xl space-y-6 px-4 pb-16 sm:px-6">
+            <div class="mx-auto w-full max-w-6xl space-y-6 px-4 pt-2 pb-16 sm:px-6">
                 <nav aria-label=t(Text::Admin) class="flex flex-wrap gap-1 border-b border-line pb-2">
                     {Section::ALL
                         .map(|one| {
