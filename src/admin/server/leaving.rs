@@ -49,7 +49,7 @@ impl Admin {
         let export = leaving.begin_export(id).await?;
         let begun = AuditEntry::new(by.actor(), Action::UserExported, Some(id));
         // Asked for again, the same archive goes on.
-        let once = format!("export:{id}:{}", export.begun_at);
+        let once = format!("export:{id}:{}", export.begun_at.as_deref().unwrap_or_default());
         self.log().record(begun.after(json!({ "step": "begun" })).once(once)).await;
         Ok(export)
     }
