@@ -197,7 +197,10 @@ async fn prices_are_listed_with_those_of_before_and_their_versions_are_those_of_
 
 /// The addresses that the bars of a chart lead to.
 fn bars_of<'a>(html: &'a str, id: &str) -> Vec<&'a str> {
-    let links = html.split("<a ").filter(|link| link.starts_with(&format!("id=\"{id}-")) && link.contains("group"));
+    let begin = format!("id=\"{id}-");
+    let links = html.split("<a ").filter(|link| {
+        link.strip_prefix(&begin).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    });
     links.filter_map(|link| link.split("href=\"").nth(1)?.split('"').next()).collect()
 }
 

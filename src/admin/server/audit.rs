@@ -148,11 +148,11 @@ impl Admin {
 /// From when on, and before when, in milliseconds since 1970: `from` and `until` of a query.
 ///
 /// # Errors
-/// [`AppError::InvalidInput`] naming the field, also where the second is before the first.
+/// [`AppError::InvalidInput`] naming the field, also where there is nothing between them.
 pub(super) fn times_of(from: &str, until: &str) -> AppResult<(Option<i64>, Option<i64>)> {
     let (from, until) = (read_time("from", from, Ok)?, read_time("until", until, Date::tomorrow)?);
     match (from, until) {
-        (Some(from), Some(until)) if until < from => Err(AppError::invalid("until", t(Text::EndsBeforeItBegins))),
+        (Some(from), Some(until)) if until <= from => Err(AppError::invalid("until", t(Text::EndsBeforeItBegins))),
         times => Ok(times),
     }
 }
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn a_day_is_from_its_beginning_to_its_end() {
         assert_eq!(times_of("1970-01-02", "1970-01-02"), Ok((Some(DAY), Some(2 * DAY))));
-        let moment = "1970-01-02T00:00:01Z";
-        assert_eq!(times_of(moment, moment), Ok((Some(DAY + 1000), Some(DAY + 1000))));
+        let (from, until) = ("1970-01-02T00:00:01Z", "1970-01-02T00:00:02Z");
+        assert_eq!(times_of(from, until), Ok((Some(DAY + 1000), Some(DAY + 2000))));
         assert_eq!(times_of(" ", ""), Ok((None, None)));
         let field_of = |from: &str, until: &str| match times_of(from, until) {
             Err(AppError::InvalidInput { field, .. }) => field,
@@ -190,6 +190,6 @@ mod tests {
         };
         assert_eq!(field_of("yesterday", ""), "from");
         assert_eq!(field_of("", "2026-02-30"), "until");
-        assert_eq!(field_of("1970-01-03", "1970-01-01"), "until");
+        assert_eq!(field_of("1970-01-02", "1970-01-01"), "until");
     }
 }
