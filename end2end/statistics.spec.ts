@@ -61,7 +61,7 @@ for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width: 360, height: 740 });
     await becomeAdmin(page);
-    for (const path of ['/admin', '/admin/costs', '/admin/costs/attempts', '/admin/prices', '/admin/users']) {
+    for (const path of ['/admin', '/admin/costs', '/admin/costs/attempts', '/admin/prices', '/admin/codes', '/admin/ledger', '/admin/users']) {
       await page.goto(path);
       await expectNoOverflow(page);
       await expectAccessible(page);

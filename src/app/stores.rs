@@ -194,6 +194,7 @@ impl Stores {
             images: self.images.clone(),
             payments: self.payments.clone(),
             attempts: self.attempts.clone(),
+            codes: self.codes.clone(),
             audit: self.audit.clone(),
             stats,
             traces: self.traces.clone(),

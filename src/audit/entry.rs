@@ -78,10 +78,12 @@ pub enum Action {
     /// An admin had an archive of everything of a user made, or downloaded it.
     UserExported,
     UserErased,
+    /// The codes of a campaign can be redeemed no more.
+    CodesEnded,
 }
 
 impl Action {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -103,6 +105,7 @@ impl Action {
         Self::EmailChanged,
         Self::UserExported,
         Self::UserErased,
+        Self::CodesEnded,
     ];
 
     /// The stored and shown name.
@@ -130,6 +133,7 @@ impl Action {
             Self::EmailChanged => "email_changed",
             Self::UserExported => "user_exported",
             Self::UserErased => "user_erased",
+            Self::CodesEnded => "codes_ended",
         }
     }
 
@@ -164,6 +168,7 @@ impl Action {
             Self::EmailChanged => Text::AuditEmailChanged,
             Self::UserExported => Text::AuditUserExported,
             Self::UserErased => Text::AuditUserErased,
+            Self::CodesEnded => Text::AuditCodesEnded,
         }
     }
 

@@ -59,6 +59,23 @@ impl EntryKind {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
+
+    /// For people; a settlement is called by what it paid for.
+    #[must_use]
+    pub const fn text(self, work: Option<WorkKind>) -> Text {
+        match (self, work) {
+            (Self::Grant, _) => Text::EntryGrant,
+            (Self::Hold, _) => Text::EntryHold,
+            (Self::Extend, _) => Text::EntryExtend,
+            (Self::Settle, Some(work)) => work.text(),
+            (Self::Settle, None) => Text::EntrySettle,
+            (Self::Release, _) => Text::EntryRelease,
+            (Self::Purchase, _) => Text::EntryPurchase,
+            (Self::Refund, _) => Text::EntryRefund,
+            (Self::Expire, _) => Text::EntryExpire,
+            (Self::Adjust, _) => Text::EntryAdjust,
+        }
+    }
 }
 
 /// Why a hold was given back.

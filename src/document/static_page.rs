@@ -54,7 +54,8 @@ pub fn render_static_page<V: IntoView + 'static>(
                     <link rel="preload" href="/fonts/display.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                     {prefetch.map(|assets| view! { <Prefetch assets /> })}
                 </head>
-                <body>
+                // Nobody puts times into the reader's zone here.
+                <body data-static="">
                     <div class="flex min-h-dvh flex-col">
                         <SiteHeader path=page.path.to_owned() />
                         <div class="contents" inner_html=announcement_html(page.path)></div>

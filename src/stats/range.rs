@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::sums::{BUCKET, bucket_of};
+use crate::i18n::{Text, fill, t};
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::time::HOUR;
 
@@ -44,9 +45,8 @@ impl Picked {
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
     pub fn parse(name: &str, from: &str, until: &str) -> AppResult<Self> {
-        let day = |field: &str, text: &str| {
-            text.parse::<Date>().map_err(|_| AppError::invalid(field, "A day such as 2026-11-29."))
-        };
+        let day =
+            |field: &str, text: &str| text.parse::<Date>().map_err(|_| AppError::invalid(field, t(Text::DayWanted)));
         if let Some(named) = Self::NAMED.into_iter().find(|known| known.name() == name) {
             return Ok(named);
         }
@@ -56,10 +56,10 @@ impl Picked {
                 let (from, until) = (day("from", from)?, day("until", until)?);
                 let days = i64::from(from.until(until).map_err(|_| AppError::Internal)?.get_days()) + 1;
                 if days < 1 {
-                    return Err(AppError::invalid("until", "The last day is before the first."));
+                    return Err(AppError::invalid("until", t(Text::EndsBeforeItBegins)));
                 }
                 if days > MOST_DAYS {
-                    return Err(AppError::invalid("from", format!("At most {MOST_DAYS} days.")));
+                    return Err(AppError::invalid("from", fill(Text::MostDays, &[("most", &MOST_DAYS.to_string())])));
                 }
                 Ok(Self::Days(from, until))
             }
@@ -93,7 +93,7 @@ impl Range {
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field: there is no such time zone, or no such day.
     pub fn new(picked: Picked, zone: &str, now: i64) -> AppResult<Self> {
-        let unknown = || AppError::invalid("zone", "A time zone such as Europe/Zurich.");
+        let unknown = || AppError::invalid("zone", t(Text::ZoneWanted));
         let tz = TimeZone::get(zone.trim()).map_err(|_| unknown())?;
         let zone = tz.iana_name().ok_or_else(unknown)?.to_owned();
         let moment = |at: i64| Timestamp::from_millisecond(at).map_err(|_| AppError::Internal);

@@ -11,7 +11,7 @@ use super::Stats;
 use super::figures::{CostRow, Figures, KeyRow, monies};
 use super::mirror::{MOST_ROWS, Mirror, Person};
 use super::range::{Range, Slice};
-use super::store::{AttemptFilter, Standing};
+use super::store::{AttemptFilter, EntryFilter, ListedEntry, Standing};
 use super::sums::{ModelSums, Sums};
 use crate::credits::Origin;
 use crate::platform::amount::Amount;
@@ -187,6 +187,19 @@ impl Stats {
         limit: usize,
     ) -> AppResult<Vec<Attempt>> {
         Ok(self.store().list(filter, before.unwrap_or((i64::MAX, AttemptId::max())), limit).await?)
+    }
+
+    /// A page of the ledger, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::Unavailable`].
+    pub async fn entries(
+        &self,
+        filter: EntryFilter,
+        before: Option<(i64, Uuid)>,
+        limit: usize,
+    ) -> AppResult<Vec<ListedEntry>> {
+        Ok(self.store().list_entries(filter, before.unwrap_or((i64::MAX, Uuid::max())), limit).await?)
     }
 
     fn about(&self, range: &Range) -> AppResult<About> {

@@ -21,7 +21,7 @@ pub fn Timestamp(
             text.set(local);
         }
     });
-    view! { <time datetime=at class="whitespace-nowrap tabular-nums noscript:after:content-['_UTC']">{text}</time> }
+    view! { <time datetime=at class="whitespace-nowrap tabular-nums noscript:after:content-['_UTC'] in-data-static:after:content-['_UTC']">{text}</time> }
 }
 
 /// `22 Nov 2026, 18:42` from `2026-11-22T18:42:29Z`; anything that is not such a moment stays as it is.

@@ -1,5 +1,6 @@
 //! An attempt at a provider, as it is recorded.
 
+use crate::i18n::Text;
 use crate::platform::ids::{ApiKeyId, AttemptId, UserId, WorkId};
 
 /// How an attempt ended.
@@ -59,6 +60,22 @@ impl Outcome {
             Self::Malformed => "malformed",
             Self::Unavailable => "unavailable",
             Self::Cut => "cut",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn text(self) -> Text {
+        match self {
+            Self::Ok => Text::OutcomeOk,
+            Self::Stopped => Text::OutcomeStopped,
+            Self::Timeout => Text::OutcomeTimeout,
+            Self::RateLimited => Text::OutcomeRateLimited,
+            Self::Blocked => Text::OutcomeBlocked,
+            Self::Rejected => Text::OutcomeRejected,
+            Self::Malformed => Text::OutcomeMalformed,
+            Self::Unavailable => Text::OutcomeUnavailable,
+            Self::Cut => Text::OutcomeCut,
         }
     }
 

@@ -137,6 +137,15 @@ over_every_store! {
         let users = UserFilter { role: Some(Role::User), status: Some(UserStatus::Active), ..all };
         assert_eq!(found(users.clone(), UserOrder::Email).await, "adam bob");
         assert_eq!(found(UserFilter { status: Some(UserStatus::Disabled), ..users }, UserOrder::Newest).await, "eve");
+        // The bounds of a time, page by page in every order.
+        let (from, until) = (Some(eve.created_at - DAY), Some(eve.created_at + DAY));
+        for order in [UserOrder::Newest, UserOrder::Oldest, UserOrder::Email] {
+            let then = found(UserFilter { from, until, ..UserFilter::default() }, order).await;
+            assert_eq!(then, found(UserFilter::default(), order).await);
+            for never in [UserFilter { from: until, ..UserFilter::default() }, UserFilter { until: from, ..UserFilter::default() }] {
+                assert_eq!(found(never, order).await, "");
+            }
+        }
         let again = stores.directory.find(eve.user.id).await.unwrap().unwrap();
         assert_eq!((again.created_at, again.user.status), (eve.created_at, UserStatus::Disabled));
         assert!(stores.directory.find(UserId::now_v7()).await.unwrap().is_none());
@@ -175,7 +184,7 @@ over_every_store! {
             }).collect();
             let mut ends = Vec::new();
             for task in leaving { ends.push(task.await.unwrap()); }
-            let filter = UserFilter { role: Some(Role::Admin), status: Some(UserStatus::Active), email: None };
+            let filter = UserFilter { role: Some(Role::Admin), status: Some(UserStatus::Active), ..UserFilter::default() };
             let left = stores.directory.list(filter, UserOrder::Newest, None, 9).await.unwrap();
             let gone = ends.iter().filter(|end| **end == AccessChange::Changed).count();
             assert_eq!((left.len(), gone), (1, 3), "{ends:?}");
@@ -198,7 +207,7 @@ over_every_store! {
             let erasing = tokio::spawn(async move { people::erase(&of_erasing, &erased).await.is_ok() });
             let demoting = tokio::spawn(async move { directory.change_access(other, ADMIN, USER).await.unwrap() });
             let (is_erased, demoted) = (erasing.await.unwrap(), demoting.await.unwrap());
-            let filter = UserFilter { role: Some(Role::Admin), status: Some(UserStatus::Active), email: None };
+            let filter = UserFilter { role: Some(Role::Admin), status: Some(UserStatus::Active), ..UserFilter::default() };
             let left = stores.directory.list(filter, UserOrder::Newest, None, 9).await.unwrap();
             assert_eq!(left.len(), 1, "{is_erased} {demoted:?}");
             assert!(is_erased != (demoted == AccessChange::Changed), "{is_erased} {demoted:?}");

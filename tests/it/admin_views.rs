@@ -9,6 +9,7 @@ use tessera::platform::amount::Amount;
 use tessera::platform::ids::UserId;
 use tokio::time::{Duration, sleep};
 
+use crate::codes::add_example;
 use crate::contracts::over_every_store;
 use crate::leaving::{archive_of, unpacked};
 use crate::support::{TestApp, User};
@@ -192,4 +193,103 @@ async fn prices_are_listed_with_those_of_before_and_their_versions_are_those_of_
     let chinese =
         admin.get("/admin/prices").header("accept-language", "zh").send().await.unwrap().text().await.unwrap();
     assert!(chinese.contains("每百万词元输入 2.5"), "{chinese}");
+}
+
+/// The addresses that the bars of a chart lead to.
+fn bars_of<'a>(html: &'a str, id: &str) -> Vec<&'a str> {
+    let begin = format!("id=\"{id}-");
+    let links = html.split("<a ").filter(|link| {
+        link.strip_prefix(&begin).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    });
+    links.filter_map(|link| link.split("href=\"").nth(1)?.split('"').next()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_chart_leads_to_the_rows_that_make_it() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    assert_eq!(user.chat("How long is a piece of string?").await.0, 200);
+    let (status, overview) = admin.page("/admin?range=24h").await;
+    assert_eq!(status, 200);
+    for (id, expected, not) in [
+        ("new-users", user.email.as_str(), "NEVER"),
+        ("chats", user.email.as_str(), "Welcome credits"),
+        ("granted", "Welcome credits", "NEVER"),
+        ("spent", user.email.as_str(), "Welcome credits"),
+    ] {
+        let bars = bars_of(&overview, id);
+        assert_eq!(bars.len(), 24, "{id}");
+        let (status, rows) = admin.page(&bars[23].replace("&amp;", "&")).await;
+        assert!(status == 200 && rows.contains(expected) && !rows.contains(not), "{id}, {}: {rows}", bars[23]);
+        // Which time it is of is said, and the hour before has none.
+        assert!(rows.contains("Only from 20") && rows.contains("UTC"), "{id}: {rows}");
+        let (status, rows) = admin.page(&bars[0].replace("&amp;", "&")).await;
+        assert!(status == 200 && rows.contains("Nothing found"), "{id}: {rows}");
+    }
+    assert!(bars_of(&overview, "cached").is_empty(), "what no list has leads nowhere");
+    let (_, rows) = admin.page("/admin/ledger?kind=settle").await;
+    assert!(rows.contains(&user.email) && rows.contains("/admin/traces/"), "{rows}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_on_a_page_is_said_in_its_language_with_the_name_of_the_field() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    for (path, english, chinese) in [
+        ("/admin?range=custom", "From day: Enter a day", "起始日期：请输入日期"),
+        ("/admin?range=7d&zone=Mars", "Time zone: Enter a time zone", "时区：请输入时区"),
+        (
+            "/admin/costs?range=custom&from=2026-02-02&until=2026-02-01",
+            "Until day: The end is before",
+            "截止日期：结束早于开始",
+        ),
+        (
+            "/admin/costs/attempts?from=2026-02-02&until=2026-02-01",
+            "Until day: The end is before",
+            "截止日期：结束早于开始",
+        ),
+        ("/admin/costs/attempts?key=mine", "API key (id): Enter", "请输入 API 密钥的完整 ID"),
+        ("/admin/audit?from=2026-02-02&until=2026-01-01", "Until day: The end is before", "截止日期：结束早于开始"),
+        ("/admin/users?from=soon", "From day: Enter a day", "起始日期：请输入日期"),
+        ("/admin/ledger?until=soon", "Until day: Enter a day", "截止日期：请输入日期"),
+    ] {
+        for (language, expected) in [("en", english), ("zh-CN", chinese)] {
+            let response = admin.get(path).header("accept-language", language).send().await.unwrap();
+            assert_eq!(response.status(), 400, "{path}");
+            let html = response.text().await.unwrap();
+            assert!(html.contains(expected), "{path}: {html}");
+        }
+    }
+    assert_eq!(admin.page("/admin/ledger?kind=theft").await.0, 400);
+    assert_eq!(admin.page("/admin/ledger?cursor=x").await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_is_ended_once_after_a_question_and_that_is_written_down() {
+    let app = TestApp::start().await;
+    let (admin, user) = (app.admin().await, app.user().await);
+    add_example(&app).await;
+    let code = json!({ "code": "K7QM-2XWD-9FHB-TR4C" });
+    assert_eq!(user.post_json("/api/credits/redeem", &code).await.0, 200);
+    let (_, html) = admin.page("/admin/codes").await;
+    assert!(html.contains("spring") && html.contains("/admin/codes?end=spring"), "{html}");
+    // It asks, and has done nothing yet.
+    let (_, html) = admin.page("/admin/codes?end=spring").await;
+    assert!(html.contains("End the codes of") && html.contains("name=\"end\""), "{html}");
+    assert_eq!(user.post_json("/api/credits/redeem", &code).await.0, 200);
+    for _ in 0..2 {
+        let response = admin.post_form("/admin/codes", &[("end", "spring")]).send().await.unwrap();
+        assert_eq!(response.status(), 303);
+    }
+    assert_eq!(user.post_json("/api/credits/redeem", &code).await.0, 400);
+    let (_, html) = admin.page("/admin/codes").await;
+    assert!(html.contains("spring") && !html.contains("/admin/codes?end=spring"), "{html}");
+    let (_, log) = admin.get_json("/api/admin/audit?action=codes_ended").await;
+    let items = log["data"]["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{log}");
+    assert_eq!(items[0]["after"], json!({ "campaign": "spring", "open": 0 }));
+    let response = admin.post_form("/admin/codes", &[("end", "summer")]).send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    let response = user.post_form("/admin/codes", &[("end", "spring")]).send().await.unwrap();
+    assert_eq!(response.status(), 403);
 }

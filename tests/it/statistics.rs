@@ -122,7 +122,10 @@ async fn csv_names_its_zone_and_has_what_the_page_has() {
         assert_eq!(csv.lines().count(), rows, "{table}: {csv}");
         let width = csv.lines().next().unwrap().split(',').count();
         assert!(csv.lines().all(|line| line.split(',').count() == width), "{csv}");
+        assert!(csv.lines().next().unwrap().contains("zone,from,until"), "{table}: {csv}");
     }
+    let (_, _, users) = text(&admin, "/api/admin/costs?range=7d&zone=Asia/Kathmandu&format=csv&table=users").await;
+    assert!(users.lines().nth(1).unwrap().contains(",Asia/Kathmandu,2"), "{users}");
     let (_, _, attempts) = text(&admin, "/api/admin/attempts?format=csv").await;
     assert_eq!(attempts.lines().count(), 2, "{attempts}");
 }

@@ -1,13 +1,14 @@
 //! The contract of `StatsStore`, and that what is reported is what the records add up to.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tessera::app::stores::Stores;
-use tessera::credits::Origin;
 use tessera::credits::server::lots::Paid;
 use tessera::credits::server::store::{HoldEnd, LotTerms, NewHold, NewPosting, PostingKind, WorkKind};
+use tessera::credits::{EntryKind, Origin};
 use tessera::payments::PaymentState;
 use tessera::payments::server::Payment;
 use tessera::payments::server::shop::Pack;
@@ -17,7 +18,7 @@ use tessera::platform::ids::{ApiKeyId, AttemptId, LotId, OwnerId, UserId, WorkId
 use tessera::platform::money::{Currency, Money};
 use tessera::platform::time::{DAY, MINUTE};
 use tessera::stats::range::{Picked, Range};
-use tessera::stats::store::AttemptFilter;
+use tessera::stats::store::{AttemptFilter, EntryFilter, ListedEntry};
 use tessera::stats::sums::BUCKET;
 use tessera::stats::{KeyRow, Stats};
 use tessera::usage::server::prices::PriceTable;
@@ -313,5 +314,52 @@ over_every_store! {
         assert_eq!(found(&AttemptFilter { model: Some("gemini-model".into()), ..all.clone() }).await, ids[2..]);
         assert_eq!(found(&AttemptFilter { only_failed: true, ..all.clone() }).await, ids[2..3]);
         assert_eq!(found(&AttemptFilter { from: now - MINUTE, until: now, ..all }).await, ids[2..3]);
+    }
+
+    async fn entries_are_listed_by_what_they_are_page_by_page(stores) {
+        let ada = new_user(&stores).await;
+        stores.credits.account(ada.into(), "opened").await.unwrap();
+        // More than an account keeps with itself, where it does.
+        for _ in 0..14 {
+            spend(&stores, ada, WorkKind::Chat, 1).await;
+        }
+        stores.credits.post(posting(ada.into(), PostingKind::Adjust, 3, "sorry")).await.unwrap();
+        let image = spend(&stores, ada, WorkKind::Image, 2).await;
+        let stats = stats_of(&stores);
+        let all = EntryFilter { from: 0, until: now_millis() + MINUTE, ..EntryFilter::default() };
+        let found = async |filter: EntryFilter| {
+            let (mut entries, mut before) = (Vec::new(), None);
+            loop {
+                let page = stats.entries(filter, before, 4).await.unwrap();
+                let Some(last) = page.last() else { return entries };
+                before = Some((last.entry.at, last.entry.id));
+                entries.extend(page);
+            }
+        };
+        let listed = found(all).await;
+        let mut counted = stores.statistics.entries(all.from, all.until).await.unwrap();
+        counted.sort_by_key(|entry| Reverse((entry.at, entry.id)));
+        assert_eq!(listed.iter().map(|listed| listed.entry.clone()).collect::<Vec<_>>(), counted);
+        let of_kind = |kind: EntryKind| EntryFilter { kind: Some(kind), ..all };
+        let amount = |listed: &[ListedEntry]| listed.iter().map(|listed| listed.entry.amount).sum::<i64>();
+        let total = stats.overview(range(Picked::Week, "UTC")).await.unwrap().total;
+        for (kind, told) in [
+            (EntryKind::Grant, total.granted),
+            (EntryKind::Settle, -total.spent),
+            (EntryKind::Adjust, total.adjusted),
+        ] {
+            let rows = found(of_kind(kind)).await;
+            assert!(!rows.is_empty() && rows.iter().all(|listed| listed.entry.kind == kind));
+            assert_eq!(Amount::from_micros(amount(&rows)), told, "{kind:?}: the rows of a number add up to it");
+        }
+        let chats = found(EntryFilter { work: Some(WorkKind::Chat), ..of_kind(EntryKind::Settle) }).await;
+        let images = found(EntryFilter { work: Some(WorkKind::Image), ..of_kind(EntryKind::Settle) }).await;
+        assert_eq!((chats.len() as u64, images.len() as u64), (total.chats, total.images));
+        assert_eq!(images[0].entry.work_id, Some(image.into()));
+        assert!(images.iter().chain(&chats).all(|listed| !listed.request_id.is_empty()));
+        assert_eq!(found(of_kind(EntryKind::Grant)).await[0].reason.as_deref(), Some("welcome"));
+        let last = listed[0].entry.at;
+        assert!(found(EntryFilter { until: last, ..all }).await.iter().all(|listed| listed.entry.at < last));
+        assert_eq!(found(EntryFilter { from: last + 1, ..all }).await, []);
     }
 }

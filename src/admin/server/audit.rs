@@ -13,6 +13,7 @@ use crate::account::server::service::find_user;
 use crate::audit::store::AuditFilter;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::credits::Page;
+use crate::i18n::{Text, t};
 use crate::platform::db::rfc3339;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::page_limit;
@@ -106,8 +107,8 @@ impl Admin {
             Some(Err(_)) => return Err(AppError::invalid("cursor", "This cursor is not valid.")),
         };
         let nobody = || Page { items: Vec::new(), next_cursor: None };
-        let mut filter =
-            AuditFilter { from: start_of(&query.from)?, until: end_of(&query.until)?, ..AuditFilter::default() };
+        let (from, until) = times_of(&query.from, &query.until)?;
+        let mut filter = AuditFilter { from, until, ..AuditFilter::default() };
         if !query.action.is_empty() {
             let action = Action::parse(&query.action);
             filter.action = Some(action.ok_or_else(|| AppError::invalid("action", "There is no such action."))?);
@@ -144,12 +145,16 @@ impl Admin {
     }
 }
 
-pub(super) fn start_of(text: &str) -> AppResult<Option<i64>> {
-    read_time("from", text, Ok)
-}
-
-pub(super) fn end_of(text: &str) -> AppResult<Option<i64>> {
-    read_time("until", text, Date::tomorrow)
+/// From when on, and before when, in milliseconds since 1970: `from` and `until` of a query.
+///
+/// # Errors
+/// [`AppError::InvalidInput`] naming the field, also where there is nothing between them.
+pub(super) fn times_of(from: &str, until: &str) -> AppResult<(Option<i64>, Option<i64>)> {
+    let (from, until) = (read_time("from", from, Ok)?, read_time("until", until, Date::tomorrow)?);
+    match (from, until) {
+        (Some(from), Some(until)) if until <= from => Err(AppError::invalid("until", t(Text::EndsBeforeItBegins))),
+        times => Ok(times),
+    }
 }
 
 /// A moment, or the beginning of the day that `day` makes of the one that is named, in milliseconds since 1970.
@@ -164,7 +169,7 @@ fn read_time(field: &str, text: &str, day: fn(Date) -> Result<Date, jiff::Error>
     let start = text.parse::<Date>().and_then(day).and_then(|date| date.to_zoned(TimeZone::UTC));
     match start {
         Ok(start) => Ok(Some(start.timestamp().as_millisecond())),
-        Err(_) => Err(AppError::invalid(field, "A time such as 2026-11-29T08:00:00Z, or a day such as 2026-11-29.")),
+        Err(_) => Err(AppError::invalid(field, t(Text::TimeOrDayWanted))),
     }
 }
 
@@ -175,10 +180,16 @@ mod tests {
 
     #[test]
     fn a_day_is_from_its_beginning_to_its_end() {
-        assert_eq!((start_of("1970-01-02"), end_of("1970-01-02")), (Ok(Some(DAY)), Ok(Some(2 * DAY))));
-        let moment = "1970-01-02T00:00:01Z";
-        assert_eq!((start_of(moment), end_of(moment)), (Ok(Some(DAY + 1000)), Ok(Some(DAY + 1000))));
-        assert_eq!((start_of(" "), end_of("")), (Ok(None), Ok(None)));
-        assert!(start_of("yesterday").is_err() && end_of("2026-02-30").is_err());
+        assert_eq!(times_of("1970-01-02", "1970-01-02"), Ok((Some(DAY), Some(2 * DAY))));
+        let (from, until) = ("1970-01-02T00:00:01Z", "1970-01-02T00:00:02Z");
+        assert_eq!(times_of(from, until), Ok((Some(DAY + 1000), Some(DAY + 2000))));
+        assert_eq!(times_of(" ", ""), Ok((None, None)));
+        let field_of = |from: &str, until: &str| match times_of(from, until) {
+            Err(AppError::InvalidInput { field, .. }) => field,
+            other => panic!("{from} {until}: {other:?}"),
+        };
+        assert_eq!(field_of("yesterday", ""), "from");
+        assert_eq!(field_of("", "2026-02-30"), "until");
+        assert_eq!(field_of("1970-01-02", "1970-01-01"), "until");
     }
 }

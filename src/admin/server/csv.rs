@@ -37,9 +37,22 @@ pub(super) fn parts(about: &About, parts: &[Part]) -> String {
 
 /// A table of a report, by its name.
 pub(super) fn table(costs: &Costs, name: &str) -> AppResult<String> {
+    if matches!(name, "" | "parts") {
+        return Ok(parts(&costs.about, &costs.parts));
+    }
+    rows_of(costs, name).map(|rows| with_range(&rows, &costs.about))
+}
+
+/// Lines that say which range they are of.
+fn with_range(rows: &str, about: &About) -> String {
+    let range = format!(",{},{},{}\r\n", csv_text(&about.zone), about.from, about.until);
+    let lines = rows.split_terminator("\r\n").enumerate();
+    lines.map(|(index, line)| line.to_owned() + if index == 0 { ",zone,from,until\r\n" } else { &range }).collect()
+}
+
+fn rows_of(costs: &Costs, name: &str) -> AppResult<String> {
     let rows = |rows: &[CostRow]| rows.iter().fold(MODELS.to_owned(), |text, row| text + &cost_line(row));
     match name {
-        "" | "parts" => Ok(parts(&costs.about, &costs.parts)),
         "providers" => Ok(rows(&costs.providers)),
         "models" => Ok(rows(&costs.models)),
         "users" => Ok(costs.users.iter().fold(USERS.to_owned(), |text, row| {

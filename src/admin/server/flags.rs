@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Authority;
-use super::audit::{end_of, start_of};
+use super::audit::times_of;
 use crate::account::Role;
 use crate::account::server::store::AccountStore;
 use crate::audit::Actor;
@@ -309,7 +309,7 @@ pub(super) fn read_announcement(change: &AnnouncementChange) -> AppResult<Announ
     if en.is_empty() && !zh.is_empty() {
         return Err(AppError::invalid("en", t(Text::AnnouncementNeedsEnglish)));
     }
-    let (from, until) = (start_of(&change.from)?, end_of(&change.until)?);
+    let (from, until) = times_of(&change.from, &change.until)?;
     if from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(AppError::invalid("until", t(Text::AnnouncementTimes)));
     }

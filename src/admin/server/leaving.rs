@@ -48,7 +48,9 @@ impl Admin {
         self.directory.find(id).await?.ok_or(AppError::NotFound)?;
         let export = leaving.begin_export(id).await?;
         let begun = AuditEntry::new(by.actor(), Action::UserExported, Some(id));
-        self.log().record(begun.after(json!({ "step": "begun" }))).await;
+        // Asked for again, the same archive goes on.
+        let once = format!("export:{id}:{}", export.begun_at.as_deref().unwrap_or_default());
+        self.log().record(begun.after(json!({ "step": "begun" })).once(once)).await;
         Ok(export)
     }
 

@@ -5,11 +5,13 @@ pub mod api;
 mod audit;
 pub mod books;
 mod change;
+mod codes;
 mod credits;
 mod csv;
 mod flags;
 mod goodwill;
 pub mod leaving;
+mod ledger;
 mod log_level;
 mod operations_api;
 pub mod pages;
@@ -38,6 +40,7 @@ use crate::account::server::store::AccountStore;
 use crate::audit::AuditLog;
 use crate::audit::store::AuditStore;
 use crate::chat::server::store::ChatStore;
+use crate::credits::server::codes::CodeStore;
 use crate::credits::server::store::CreditStore;
 use crate::images::server::store::ImageStore;
 use crate::payments::server::store::PaymentStore;
@@ -63,6 +66,7 @@ pub struct AdminParts {
     pub images: Arc<dyn ImageStore>,
     pub payments: Arc<dyn PaymentStore>,
     pub attempts: Arc<dyn UsageStore>,
+    pub codes: Arc<dyn CodeStore>,
     pub audit: Arc<dyn AuditStore>,
     pub stats: Stats,
     pub traces: Arc<dyn TraceStore>,

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::audit::{end_of, start_of};
+use super::audit::times_of;
 use super::{Admin, Authority};
 use crate::account::Email;
 use crate::account::server::service::find_user;
 use crate::audit::Actor;
 use crate::credits::Page;
+use crate::i18n::{Text, t};
 use crate::platform::db::rfc3339;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::page_limit;
@@ -211,6 +212,7 @@ impl Admin {
     /// Which attempts a query means; `None`: those of nobody.
     pub(super) async fn attempts_of(&self, _: Authority, query: &AttemptsQuery) -> AppResult<Option<AttemptFilter>> {
         let now = self.database.now();
+        let (from, until) = times_of(&query.from, &query.until)?;
         let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let only_failed = match &*query.outcome {
             "" => false,
@@ -225,10 +227,10 @@ impl Admin {
             }
         };
         let key = given(&query.key).map(|id| id.parse());
-        let key = key.transpose().map_err(|_| AppError::invalid("key", "The key is the id of one."))?;
+        let key = key.transpose().map_err(|_| AppError::invalid("key", t(Text::KeyIdWanted)))?;
         Ok(Some(AttemptFilter {
-            from: start_of(&query.from)?.unwrap_or(now - DAY),
-            until: end_of(&query.until)?.unwrap_or(now + DAY),
+            from: from.unwrap_or(now - DAY),
+            until: until.unwrap_or(now + DAY),
             provider: given(&query.provider),
             model: given(&query.model),
             user,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::audit::times_of;
 use super::{Admin, Authority};
 use crate::account::server::directory::{ListedUser, Place, UserFilter, UserOrder};
 use crate::account::server::plans::standing;
@@ -46,6 +47,14 @@ pub struct UsersQuery {
     #[serde(default)]
     #[param(required = false)]
     pub sort: String,
+    /// Registered at this time (RFC 3339) or on this day (UTC), or later.
+    #[serde(default)]
+    #[param(required = false)]
+    pub from: String,
+    /// Before this time, or on this day or earlier.
+    #[serde(default)]
+    #[param(required = false)]
+    pub until: String,
     /// 1 to 100.
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
@@ -294,5 +303,6 @@ fn read_query(query: &UsersQuery) -> AppResult<(UserFilter, UserOrder)> {
     let email = Some(query.q.trim().to_lowercase()).filter(|begin| !begin.is_empty());
     // All that begin so are next to each other in this order alone.
     let order = if email.is_some() { UserOrder::Email } else { order };
-    Ok((UserFilter { email, role, status }, order))
+    let (from, until) = times_of(&query.from, &query.until)?;
+    Ok((UserFilter { email, role, status, from, until }, order))
 }

@@ -156,6 +156,24 @@ pub struct AttemptFilter {
     pub only_failed: bool,
 }
 
+/// Which entries of the ledger are listed. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EntryFilter {
+    pub from: i64,
+    pub until: i64,
+    pub kind: Option<EntryKind>,
+    /// Of settlements: what was paid for.
+    pub work: Option<WorkKind>,
+}
+
+/// An entry of the ledger in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedEntry {
+    pub entry: RawEntry,
+    pub request_id: String,
+    pub reason: Option<String>,
+}
+
 /// Sums of raw records, and the records. Times are milliseconds since 1970: from the first on, and before the second.
 #[async_trait]
 pub trait StatsStore: Send + Sync {
@@ -190,6 +208,14 @@ pub trait StatsStore: Send + Sync {
 
     /// A page of attempts before this one (its time and id), newest first.
     async fn list(&self, filter: AttemptFilter, before: (i64, AttemptId), limit: usize) -> StoreResult<Vec<Attempt>>;
+
+    /// A page of the ledger before this entry (its time and id), newest first.
+    async fn list_entries(
+        &self,
+        filter: EntryFilter,
+        before: (i64, Uuid),
+        limit: usize,
+    ) -> StoreResult<Vec<ListedEntry>>;
 }
 
 /// A stored price in millionths of the currency's unit.

@@ -8,8 +8,8 @@ use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use uuid::Uuid;
 
 use super::{
-    AttemptFilter, Earning, Marks, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore, StoredBucket, is_paid,
-    micros_of, read_kind, read_people, read_sums, work_of, write_people, write_sums,
+    AttemptFilter, Earning, EntryFilter, ListedEntry, Marks, RawEntry, RawPayment, RawReply, Source, Standing,
+    StatsStore, StoredBucket, is_paid, micros_of, read_kind, read_people, read_sums, work_of, write_people, write_sums,
 };
 use crate::credits::server::lots::{Lot, LotShare};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
@@ -80,6 +80,15 @@ fn read_entry(row: &Row<'_>) -> StoreResult<RawEntry> {
     })
 }
 
+fn read_listed(row: &Row<'_>) -> StoreResult<ListedEntry> {
+    Ok(ListedEntry { entry: read_entry(row)?, request_id: row.get(8)?, reason: row.get(9)? })
+}
+
+/// What [`read_entry`] reads; settlements with what they were for.
+const ENTRY: &str = "l.id, l.owner_id, l.kind, l.amount, l.key, l.lots, l.created_at, h.kind";
+const LEDGER: &str = "ledger l LEFT JOIN holds h ON l.kind = 'settle'
+    AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1, 36), '-', ''))";
+
 fn read_payment(row: &Row<'_>) -> StoreResult<RawPayment> {
     let (state, currency): (String, String) = (row.get(0)?, row.get(3)?);
     Ok(RawPayment {
@@ -141,11 +150,12 @@ impl StatsStore for SqliteStatsStore {
     }
 
     async fn entries(&self, from: i64, until: i64) -> StoreResult<Vec<RawEntry>> {
-        const SQL: &str = "SELECT l.id, l.owner_id, l.kind, l.amount, l.key, l.lots, l.created_at, h.kind
-            FROM ledger l LEFT JOIN holds h ON l.kind = 'settle'
-                AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1, 36), '-', ''))
-            WHERE l.created_at >= ?1 AND l.created_at < ?2";
-        self.rows(SQL, from, until, read_entry).await
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let sql = format!("SELECT {ENTRY} FROM {LEDGER} WHERE l.created_at >= ?1 AND l.created_at < ?2");
+                read_all(connection, &sql, params![from, until], read_entry)
+            })
+            .await
     }
 
     async fn payments(&self, from: i64, until: i64) -> StoreResult<Vec<RawPayment>> {
@@ -288,6 +298,35 @@ impl StatsStore for SqliteStatsStore {
                      ORDER BY created_at DESC, id DESC LIMIT ?4"
                 );
                 read_all(connection, &sql, params_from_iter(values), usage::read_attempt)
+            })
+            .await
+    }
+
+    async fn list_entries(
+        &self,
+        filter: EntryFilter,
+        before: (i64, Uuid),
+        limit: usize,
+    ) -> StoreResult<Vec<ListedEntry>> {
+        self.db
+            .read_in(Lane::Slow, move |connection| {
+                let EntryFilter { from, until, kind, work } = filter;
+                // As with attempts.
+                let before = before.min((until, Uuid::nil()));
+                let mut only = String::new();
+                // Writing to a string does not fail.
+                if let Some(kind) = kind {
+                    _ = write!(only, " AND l.kind = '{}'", kind.as_str());
+                }
+                if let Some(work) = work {
+                    _ = write!(only, " AND h.kind = '{}'", work.as_str());
+                }
+                let sql = format!(
+                    "SELECT {ENTRY}, l.request_id, l.reason FROM {LEDGER}
+                     WHERE l.created_at >= ?1 AND (l.created_at, l.id) < (?2, ?3){only}
+                     ORDER BY l.created_at DESC, l.id DESC LIMIT ?4"
+                );
+                read_all(connection, &sql, params![from, before.0, before.1, limit], read_listed)
             })
             .await
     }

@@ -5,6 +5,8 @@ use leptos::prelude::*;
 /// What a bar is as wide as, and how high the picture is, in its own units.
 const WIDTH: i64 = 10;
 const HEIGHT: i64 = 1000;
+/// How thick the line is below which values are negative.
+const LINE: i64 = 8;
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +52,17 @@ pub fn BarChart(
     let top = bars.iter().map(|bar| bar.value).max().unwrap_or(0).max(0);
     let bottom = bars.iter().map(|bar| bar.value).min().unwrap_or(0).min(0);
     let width = WIDTH * i64::try_from(bars.len()).unwrap_or(1).max(1);
-    let highest = bars.iter().max_by_key(|bar| bar.value).map(|bar| bar.text.clone());
     let lowest = bars.iter().filter(|bar| bar.value < 0).min_by_key(|bar| bar.value).map(|bar| bar.text.clone());
+    let highest = bars.iter().max_by_key(|bar| bar.value).map(|bar| bar.text.clone());
     let (first, last) = (bars.first().map(|bar| bar.name.clone()), bars.last().map(|bar| bar.name.clone()));
     let drawn: Vec<_> = bars.iter().enumerate().map(|(index, bar)| draw(id, index, bar, top, bottom)).collect();
-    let line = place(0, top, bottom);
     let rows: Vec<_> = bars.into_iter().map(row).collect();
+    // Where nothing is, unless that is the edge.
+    let line = (bottom < 0).then(|| {
+        let y = place(0, top, bottom).min(HEIGHT - LINE);
+        view! { <rect class="fill-line-strong forced-colors:fill-[CanvasText]" x="0" y=y width=width height=LINE></rect> }
+    });
+    let edge = if bottom < 0 { "" } else { " border-b border-line-strong" };
     let heading = format!("{id}-title");
     let labelled_by = heading.clone();
     view! {
@@ -67,25 +74,16 @@ pub fn BarChart(
             <p class="text-xs text-ink-soft">{explained}</p>
             <p class="text-right text-xs text-ink-soft tabular-nums" aria-hidden="true">{highest}</p>
             <svg
-                class="h-32 w-full overflow-visible"
+                class=format!("h-32 w-full{edge}")
                 viewBox=format!("0 0 {width} {HEIGHT}")
                 preserveAspectRatio="none"
                 role="group"
                 aria-label=words.title
             >
+                {line}
                 {drawn}
-                <line
-                    class="stroke-line-strong"
-                    x1="0"
-                    x2=width
-                    y1=line
-                    y2=line
-                    vector-effect="non-scaling-stroke"
-                ></line>
             </svg>
-            <p class="text-right text-xs text-ink-soft tabular-nums empty:hidden" aria-hidden="true">
-                {lowest}
-            </p>
+            {lowest.map(|lowest| view! { <p class="text-right text-xs text-ink-soft tabular-nums" aria-hidden="true">{lowest}</p> })}
             <p class="flex justify-between gap-4 text-xs text-ink-soft tabular-nums" aria-hidden="true">
                 <span>{first}</span>
                 <span>{last}</span>
@@ -197,7 +195,8 @@ mod tests {
         }
         assert_eq!(html.matches("href=\"/rows?day=Monday\"").count(), 2, "{html}");
         assert!(html.contains("fill-danger") && !html.contains("style="), "{html}");
-        // Nothing is between three above and one below.
-        assert!(html.contains("y1=\"750\""), "{html}");
+        // The line is where nothing is, not at the edge, and the lowest is said.
+        assert!(html.contains("fill-line-strong") && !html.contains("border-b"), "{html}");
+        assert!(html.contains(">-1 x</p>"), "{html}");
     }
 }

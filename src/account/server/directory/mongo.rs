@@ -130,11 +130,18 @@ impl UserDirectory for MongoUserDirectory {
             UserOrder::Oldest => doc! { "_id": 1 },
             UserOrder::Email => doc! { "email": 1 },
         };
+        let mut ids = Vec::new();
         match (order, after) {
-            (UserOrder::Newest, Some(place)) => drop(which.insert("_id", doc! { "$lt": to_bson(place.id) })),
-            (UserOrder::Oldest, Some(place)) => drop(which.insert("_id", doc! { "$gt": to_bson(place.id) })),
+            (UserOrder::Newest, Some(place)) => ids.push(doc! { "_id": { "$lt": to_bson(place.id) } }),
+            (UserOrder::Oldest, Some(place)) => ids.push(doc! { "_id": { "$gt": to_bson(place.id) } }),
             (UserOrder::Email, Some(place)) => drop(email.insert("$gt", place.email)),
             (_, None) => {}
+        }
+        for (at, bound) in [(filter.from, "$gte"), (filter.until, "$lt")] {
+            ids.extend(at.map(|at| doc! { "_id": { bound: to_bson(UserFilter::first_id(at)) } }));
+        }
+        if !ids.is_empty() {
+            which.insert("$and", ids);
         }
         if !email.is_empty() {
             which.insert("email", email);

@@ -52,6 +52,12 @@ fn statement(
         values.push(Box::new(begin));
         only.push_str(" AND u.email < ?2 AND u.email >= ?3");
     }
+    for (at, bound) in [(filter.from, ">="), (filter.until, "<")] {
+        if let Some(at) = at {
+            values.push(Box::new(UserFilter::first_id(at)));
+            _ = write!(only, " AND u.id {bound} ?{}", values.len());
+        }
+    }
     let (column, beyond, way) = match order {
         UserOrder::Newest => ("u.id", "<", "DESC"),
         UserOrder::Oldest => ("u.id", ">", "ASC"),
@@ -141,7 +147,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let db = Sqlite::open(&folder.path().join("tessera.db")).unwrap();
         let plan = async |email: Option<&str>, role, status, order, goes_on: bool| {
-            let filter = UserFilter { email: email.map(str::to_owned), role, status };
+            let filter = UserFilter { email: email.map(str::to_owned), role, status, ..UserFilter::default() };
             let after = goes_on.then(|| Place { id: UserId::min(), email: "a".into() });
             db.read(move |connection| {
                 let (sql, values) = statement(filter, order, after, 25);

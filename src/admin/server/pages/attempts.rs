@@ -5,7 +5,8 @@ use axum::response::Response;
 use leptos::prelude::*;
 
 use super::figures::dollars;
-use super::frame::{Section, next_page, page};
+use super::frame::{Section, next_page, only_of_time, page, problem_text};
+use super::trace_sections::outcome_text;
 use super::views::views;
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
@@ -37,7 +38,9 @@ pub async fn show(
     // What is wrong with a field is said above the form.
     let (found, problem) = match admin.list_attempts(visitor.by, &query).await {
         Ok(found) => (found, None),
-        Err(error) if error.status() == 400 => (Page { items: Vec::new(), next_cursor: None }, Some(error.to_string())),
+        Err(error) if error.status() == 400 => {
+            (Page { items: Vec::new(), next_cursor: None }, Some(problem_text(&error)))
+        }
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let saved = match admin.saved_views(visitor.by, ViewedList::Attempts).await {
@@ -52,6 +55,7 @@ pub async fn show(
             <p class="max-w-prose text-sm text-ink-soft">{t(Text::AttemptsListed)}</p>
             {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
             {search_form(query.clone())}
+            {only_of_time(&query.from, &query.until, query::address(PATH, &fields(&query)))}
             {views(ViewedList::Attempts, saved, &fields(&query))}
             <a class="text-sm text-accent underline" href=csv download="">{t(Text::AsCsv)}</a>
             {table(found.items)}
@@ -95,7 +99,7 @@ fn search_form(query: AttemptsQuery) -> impl IntoView {
 fn table(items: Vec<AttemptItem>) -> impl IntoView {
     let state = if items.is_empty() { TableState::Empty } else { TableState::Ready };
     let texts = [Text::AuditTime, Text::UserColumn, Text::ProviderColumn, Text::ModelColumn, Text::OutcomeColumn];
-    let numbers = [Text::TokensColumn, Text::FigureCost, Text::FigureLatency];
+    let numbers = [Text::TokensColumn, Text::FigureCost, Text::FirstAndWhole];
     let columns =
         texts.map(|text| Column::text(t(text))).into_iter().chain(numbers.map(|text| Column::number(t(text))));
     let rows: Vec<_> = items.into_iter().map(row).collect();
@@ -108,6 +112,7 @@ fn table(items: Vec<AttemptItem>) -> impl IntoView {
 
 fn row(item: AttemptItem) -> AnyView {
     let href = format!("/admin/users/{}", item.user);
+    let trace = format!("/admin/traces/{}", item.request_id);
     let cost = item.cost_micros.map_or_else(|| t(Text::NoValue).to_owned(), dollars);
     let tokens = format!("{} / {}", grouped(item.input_tokens.into()), grouped(item.output_tokens.into()));
     let first = item.first_token_ms.map_or_else(|| "–".to_owned(), |millis| grouped(millis.into()));
@@ -124,12 +129,12 @@ fn row(item: AttemptItem) -> AnyView {
             <TableCell><Timestamp at=item.at /></TableCell>
             <TableCell>
                 <a class="block min-w-40 text-xs break-all text-accent underline" href=href>{item.user}</a>
-                <code class="block min-w-40 text-xs break-all text-ink-soft">{item.request_id}</code>
+                <a class="block min-w-40 font-mono text-xs break-all text-ink-soft underline" href=trace>{item.request_id}</a>
                 {key}
             </TableCell>
             <TableCell>{item.provider}</TableCell>
             <TableCell><span class="block min-w-32 break-all">{item.model}</span></TableCell>
-            <TableCell>{item.outcome}</TableCell>
+            <TableCell>{outcome_text(item.outcome)}</TableCell>
             {number(tokens)}
             {number(cost)}
             {number(times)}

@@ -7,7 +7,7 @@ use axum::response::Response;
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::frame::{Section, next_page, page};
+use super::frame::{Section, next_page, page, problem_text};
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::audit::{AuditItem, AuditQuery};
@@ -37,7 +37,7 @@ pub async fn show(
     let (found, names, problem) = match load(&admin, &visitor, &query).await {
         Ok((found, names)) => (found, names, None),
         Err(error) if error.status() == 400 => {
-            (Page { items: Vec::new(), next_cursor: None }, BTreeMap::new(), Some(error.to_string()))
+            (Page { items: Vec::new(), next_cursor: None }, BTreeMap::new(), Some(problem_text(&error)))
         }
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
@@ -153,7 +153,14 @@ fn table(items: Vec<AuditItem>, names: &BTreeMap<String, String>) -> impl IntoVi
 fn details(before: Option<&Value>, after: Option<&Value>) -> String {
     let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let (before, after) = (fields(before), fields(after));
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        let part = |name: &str| value.get(name).and_then(Value::as_str);
+        match (value.as_str(), part("amount"), part("currency")) {
+            (Some(text), ..) => text.to_owned(),
+            (None, Some(amount), Some(currency)) => format!("{amount} {currency}"),
+            _ => value.to_string(),
+        }
+    };
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let line = |name: &String| match (before.get(name), after.get(name)) {
         (Some(before), Some(after)) => format!("{name}: {} → {}", text(before), text(after)),
@@ -173,6 +180,8 @@ mod tests {
     fn a_change_is_told_from_what_to_what() {
         let (before, after) = (json!({ "role": "USER" }), json!({ "role": "ADMIN", "amount": 2.5 }));
         assert_eq!(details(Some(&before), Some(&after)), "amount: 2.5, role: USER → ADMIN");
+        let price = json!({ "price": { "amount": "20.00", "currency": "USD" } });
+        assert_eq!(details(None, Some(&price)), "price: 20.00 USD");
         assert_eq!(details(None, None), "");
     }
 }

@@ -159,7 +159,7 @@ pub fn charts(figures: &[Figure], total: &Figures, parts: &[Part], csv: &str) ->
         let bar = |part: &Part| {
             let (value, text) = (figure.read)(&part.figures);
             let text = if part.corrected { fill(Text::CorrectedPart, &[("value", &text)]) } else { text };
-            Bar { name: part.name.clone(), value, text, href: Some(rows_of(figure.id, part)) }
+            Bar { name: part.name.clone(), value, text, href: rows_of(figure.id, part) }
         };
         let words = BarWords {
             title: t(figure.title),
@@ -175,16 +175,25 @@ pub fn charts(figures: &[Figure], total: &Figures, parts: &[Part], csv: &str) ->
     view! { <div class="grid gap-4 lg:grid-cols-2">{figures.iter().map(chart).collect::<Vec<_>>()}</div> }.into_any()
 }
 
-/// Where the records are that make a number of a part.
-fn rows_of(id: &str, part: &Part) -> String {
-    let outcome = if id == "errors" { "failed" } else { "" };
-    let fields = [("from", &*part.from), ("until", &part.until), ("outcome", outcome)];
+/// Where the records are that make a number of a part. Replies from the cache are listed nowhere: they are people's conversations.
+fn rows_of(id: &str, part: &Part) -> Option<String> {
+    let time = [("from", &*part.from), ("until", &part.until)];
+    let list = |path: &str, fields: &[(&str, &str)]| Some(query::address(path, &[&time[..], fields].concat()));
+    let ledger = |fields: &[(&str, &str)]| list("/admin/ledger", fields);
     match id {
-        "new-users" => "/admin/users?sort=newest".to_owned(),
-        "adjusted" => query::address("/admin/audit", &[("action", "credits_adjusted"), fields[0], fields[1]]),
-        "sold" | "revenue" => query::address("/admin/audit", &[("action", "purchase"), fields[0], fields[1]]),
-        "refunded" => query::address("/admin/audit", &[("action", "refund"), fields[0], fields[1]]),
-        _ => query::address("/admin/costs/attempts", &fields),
+        "new-users" => list("/admin/users", &[]),
+        "chats" => ledger(&[("kind", "settle"), ("work", "chat")]),
+        "images" => ledger(&[("kind", "settle"), ("work", "image")]),
+        "granted" => ledger(&[("kind", "grant")]),
+        "sold" => ledger(&[("kind", "purchase")]),
+        "refunded" => ledger(&[("kind", "refund")]),
+        "spent" => ledger(&[("kind", "settle")]),
+        "expired" => ledger(&[("kind", "expire")]),
+        "adjusted" => ledger(&[("kind", "adjust")]),
+        "revenue" => list("/admin/audit", &[("action", "purchase")]),
+        "errors" => list("/admin/costs/attempts", &[("outcome", "failed")]),
+        "cached" | "saved" => None,
+        _ => list("/admin/costs/attempts", &[]),
     }
 }
 
@@ -196,6 +205,7 @@ mod tests {
     fn numbers_are_written_exactly() {
         assert_eq!(dollars(1_234_567_890), "$1,234.5678");
         assert_eq!(dollars(-1_500), "\u{2212}$0.0015");
+        assert_eq!(dollars(-99), "$0.0000", "nothing has no sign");
         assert_eq!(part(1, 3), (333, "33.3% (1)".to_owned()));
         assert_eq!(part(0, 0), (0, "0.0% (0)".to_owned()));
     }

@@ -8,7 +8,8 @@ use leptos::prelude::*;
 use super::visitor::Visitor;
 use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
-use crate::i18n::{Text, t};
+use crate::i18n::{Text, fill, t};
+use crate::platform::error::AppError;
 
 /// The parts of the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub enum Section {
     Overview,
     Costs,
     Prices,
+    Codes,
     Users,
     Flags,
     Audit,
@@ -26,10 +28,11 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Overview,
         Self::Costs,
         Self::Prices,
+        Self::Codes,
         Self::Users,
         Self::Flags,
         Self::Reconciliation,
@@ -44,6 +47,7 @@ impl Section {
             Self::Overview => "/admin",
             Self::Costs => "/admin/costs",
             Self::Prices => "/admin/prices",
+            Self::Codes => "/admin/codes",
             Self::Users => "/admin/users",
             Self::Flags => "/admin/flags",
             Self::Audit => "/admin/audit",
@@ -60,6 +64,7 @@ impl Section {
             Self::Overview => Text::Overview,
             Self::Costs => Text::Costs,
             Self::Prices => Text::ModelPrices,
+            Self::Codes => Text::FlagCodes,
             Self::Users => Text::AdminUsers,
             Self::Flags => Text::Flags,
             Self::Audit => Text::AuditLog,
@@ -92,7 +97,7 @@ pub fn page<V: IntoView + 'static>(
     let html = render_static_page(page, visitor.site.leptos(), || {
         let body = body();
         view! {
-            <div class="mx-auto w-full max-w-6xl space-y-6 px-4 pb-16 sm:px-6">
+            <div class="mx-auto w-full max-w-6xl space-y-6 px-4 pt-2 pb-16 sm:px-6">
                 <nav aria-label=t(Text::Admin) class="flex flex-wrap gap-1 border-b border-line pb-2">
                     {Section::ALL
                         .map(|one| {
@@ -118,6 +123,45 @@ pub fn page<V: IntoView + 'static>(
     let mut response = static_response(status, html);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What is wrong with what was asked for, with the name of the field as its form has it.
+pub fn problem_text(error: &AppError) -> String {
+    let AppError::InvalidInput { field, message } = error else { return error.to_string() };
+    let label = match field.as_str() {
+        "range" => Text::StatsRange,
+        "from" => Text::FromDay,
+        "until" => Text::UntilDay,
+        "zone" => Text::TimeZone,
+        "key" => Text::KeyColumn,
+        "outcome" => Text::OutcomeColumn,
+        "kind" => Text::EntryKind,
+        "role" => Text::UserRole,
+        "status" => Text::AccountStatus,
+        "sort" => Text::UserOrder,
+        "action" => Text::AuditAction,
+        _ => return message.clone(),
+    };
+    fill(Text::FieldProblem, &[("field", t(label)), ("problem", message)])
+}
+
+/// Of which time a list is, where a chart led to it, and the way to all.
+pub fn only_of_time(from: &str, until: &str, all: String) -> AnyView {
+    if from.is_empty() && until.is_empty() {
+        return ().into_any();
+    }
+    let moment = |text: &str| match (text.get(..10), text.get(11..16)) {
+        _ if text.is_empty() => "…".to_owned(),
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text.to_owned(),
+    };
+    let text = fill(Text::OnlyOfTime, &[("from", &moment(from)), ("until", &moment(until))]);
+    view! {
+        <p class="text-sm">
+            {text} " " <a class="text-accent underline" href=all>{t(Text::AnyTime)}</a>
+        </p>
+    }
+    .into_any()
 }
 
 /// A link to the next page of a list, where there is one.

@@ -3,12 +3,14 @@
 mod attempts;
 mod audit;
 mod closes;
+mod codes;
 mod confirm;
 mod costs;
 mod figures;
 mod flag_forms;
 mod flags;
 mod frame;
+mod ledger;
 mod live;
 mod operations;
 mod overview;
@@ -57,6 +59,8 @@ where
         .route("/admin/costs", get(costs::show))
         .route("/admin/costs/attempts", get(attempts::show))
         .route("/admin/prices", get(prices::show))
+        .route("/admin/codes", get(codes::show).post(codes::submit))
+        .route("/admin/ledger", get(ledger::show))
         .route("/admin/scripts/{name}", get(live::send_script))
         // Whoever had to sign in to send a form comes back by its address.
         .route("/admin/views", post(views::submit).get(async || Redirect::to(Section::Users.path())))

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use leptos::prelude::*;
 
-use super::frame::Section;
+use super::frame::{Section, problem_text};
 use super::live::live_page;
 use super::picker::{picker, remember, remembered};
 use super::visitor::Visitor;
@@ -46,7 +46,7 @@ impl RangePage {
         let Self { asked, query } = self;
         let (found, problem) = match found {
             Ok(found) => (Some(found), None),
-            Err(error) if error.status() == 400 => (None, Some(error.to_string())),
+            Err(error) if error.status() == 400 => (None, Some(problem_text(&error))),
             Err(error) => return error_page(&visitor.site, visitor.theme, &error),
         };
         let status = if problem.is_some() { 400 } else { 200 };

@@ -9,6 +9,7 @@ use crate::admin::server::traces::{AttemptView, StepView, TraceView, UserEntry, 
 use crate::credits::EntryReason;
 use crate::i18n::{Text, count_written, fill, grouped, t};
 use crate::ui::{Align, Badge, BadgeTone, Button, ButtonVariant, Column, Field, TableCell, Timestamp};
+use crate::usage::Outcome;
 
 /// A user by their address, with a link to them.
 fn user_link(id: String, names: &Names) -> AnyView {
@@ -170,6 +171,11 @@ fn step_name(kind: &str) -> String {
     t(text).to_owned()
 }
 
+/// What an outcome is called, by its stored name.
+pub fn outcome_text(name: &'static str) -> &'static str {
+    Outcome::parse(name).map_or(name, |outcome| t(outcome.text()))
+}
+
 /// Each time that a provider was asked.
 pub fn attempts_section(attempts: Vec<AttemptView>) -> AnyView {
     let row = |attempt: AttemptView| {
@@ -182,7 +188,7 @@ pub fn attempts_section(attempts: Vec<AttemptView>) -> AnyView {
                 <TableCell><Timestamp at=attempt.at /></TableCell>
                 <TableCell>{attempt.provider}</TableCell>
                 <TableCell><span class="block min-w-32 break-words">{attempt.model}</span></TableCell>
-                <TableCell><Badge tone=tone>{attempt.outcome}</Badge></TableCell>
+                <TableCell><Badge tone=tone>{outcome_text(attempt.outcome)}</Badge></TableCell>
                 <TableCell align=Align::End>{tokens}</TableCell>
                 <TableCell align=Align::End>{format!("{} ms", grouped(u64::from(attempt.latency_ms)))}</TableCell>
                 <TableCell align=Align::End>{cost}</TableCell>
@@ -216,7 +222,7 @@ pub fn entries_section(entries: Vec<UserEntry>, names: &Names) -> AnyView {
             <tr>
                 <TableCell><Timestamp at=entry.created_at /></TableCell>
                 <TableCell><span class="block min-w-40">{user}</span></TableCell>
-                <TableCell>{entry.kind.as_str()}</TableCell>
+                <TableCell>{t(entry.kind.text(entry.work))}</TableCell>
                 <TableCell align=Align::End>{entry.amount.as_entry()}</TableCell>
                 <TableCell align=Align::End>{entry.held_change.as_entry()}</TableCell>
                 <TableCell><span class="break-words">{reason}</span></TableCell>

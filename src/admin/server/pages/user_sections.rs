@@ -7,7 +7,7 @@ use crate::admin::server::credits::MAX_REASON_CHARS;
 use crate::admin::server::users::{CreditsNow, KeyNow, SessionNow, StoredNow, UsageNow};
 use crate::credits::{EntryReason, LedgerEntry, Lot};
 use crate::i18n::{Text, grouped, t};
-use crate::payments::PaymentView;
+use crate::payments::{PaymentState, PaymentView};
 use crate::ui::{Badge, Button, ButtonSize, ButtonVariant, Column, Field, Table, TableCell, TableState, Timestamp};
 
 /// A part with its heading.
@@ -103,7 +103,7 @@ pub fn ledger_section(entries: Vec<LedgerEntry>) -> AnyView {
         view! {
             <tr>
                 <TableCell><Timestamp at=entry.created_at /></TableCell>
-                <TableCell>{entry.kind.as_str()}</TableCell>
+                <TableCell>{t(entry.kind.text(entry.work))}</TableCell>
                 <TableCell align=crate::ui::Align::End>{entry.amount.as_entry()}</TableCell>
                 <TableCell align=crate::ui::Align::End>{entry.available_after.as_entry()}</TableCell>
                 <TableCell><span class="break-words">{reason}</span></TableCell>
@@ -123,6 +123,19 @@ pub fn ledger_section(entries: Vec<LedgerEntry>) -> AnyView {
     rows(Text::NewestEntries, columns, entries.into_iter().map(row).collect())
 }
 
+/// What the state of a payment is called.
+const fn state_text(state: PaymentState) -> Text {
+    match state {
+        PaymentState::Created => Text::StateCreated,
+        PaymentState::Pending => Text::StatePending,
+        PaymentState::Captured => Text::StateCaptured,
+        PaymentState::Credited => Text::StateCredited,
+        PaymentState::Declined => Text::StateDeclined,
+        PaymentState::Abandoned => Text::StateAbandoned,
+        PaymentState::Rejected => Text::StateRejected,
+    }
+}
+
 /// The newest purchases.
 pub fn purchases_section(purchases: Vec<PaymentView>, user: &str) -> AnyView {
     let row = |bought: PaymentView| {
@@ -138,7 +151,7 @@ pub fn purchases_section(purchases: Vec<PaymentView>, user: &str) -> AnyView {
                 <TableCell>{bought.name}</TableCell>
                 <TableCell align=crate::ui::Align::End>{bought.credits.as_entry()}</TableCell>
                 <TableCell align=crate::ui::Align::End>{money}</TableCell>
-                <TableCell>{bought.state.as_str()}</TableCell>
+                <TableCell>{t(state_text(bought.state))}</TableCell>
                 <TableCell>{refund}</TableCell>
             </tr>
         }

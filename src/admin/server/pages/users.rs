@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
 
-use super::frame::{Section, next_page, page};
+use super::frame::{Section, next_page, only_of_time, page, problem_text};
 use super::views::views;
 use super::visitor::Visitor;
 use crate::account::Role;
@@ -36,7 +36,9 @@ pub async fn show(
     // What is wrong with a field is said above the form.
     let (found, problem) = match admin.list_users(visitor.by, &query).await {
         Ok(found) => (found, None),
-        Err(error) if error.status() == 400 => (Page { items: Vec::new(), next_cursor: None }, Some(error.to_string())),
+        Err(error) if error.status() == 400 => {
+            (Page { items: Vec::new(), next_cursor: None }, Some(problem_text(&error)))
+        }
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let saved = match admin.saved_views(visitor.by, ViewedList::Users).await {
@@ -49,6 +51,7 @@ pub async fn show(
         view! {
             {problem.map(|text| view! { <Alert tone=AlertTone::Danger text /> })}
             {search_form(query.clone())}
+            {only_of_time(&query.from, &query.until, query::address(Section::Users.path(), &fields(&query)))}
             {views(ViewedList::Users, saved, &fields(&query))}
             {table(found.items)}
             {next_page(next)}
@@ -57,10 +60,11 @@ pub async fn show(
 }
 
 fn address(query: &UsersQuery, cursor: &str) -> String {
-    query::address(Section::Users.path(), &[&fields(query)[..], &[("cursor", cursor)]].concat())
+    let time = [("from", &*query.from), ("until", &query.until)];
+    query::address(Section::Users.path(), &[&fields(query)[..], &time, &[("cursor", cursor)]].concat())
 }
 
-/// What a view keeps.
+/// What a view keeps: not of which time.
 fn fields(UsersQuery { q, role, status, sort, .. }: &UsersQuery) -> [(&'static str, &str); 4] {
     [("q", q), ("role", role), ("status", status), ("sort", sort)]
 }
@@ -71,6 +75,8 @@ fn search_form(query: UsersQuery) -> impl IntoView {
     let orders = [("newest", Text::NewestFirst), ("oldest", Text::OldestFirst), ("email", Text::ByEmail)];
     view! {
         <form method="get" action=Section::Users.path() class="grid items-end gap-3 sm:grid-cols-2 lg:grid-cols-5">
+            <input type="hidden" name="from" value=query.from />
+            <input type="hidden" name="until" value=query.until />
             <Field name="q" id="q" kind="search" label=t(Text::EmailOrId) value=query.q />
             <Select
                 name="role"

@@ -2,35 +2,16 @@
 
 use leptos::prelude::*;
 
-use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, Origin, WorkKind};
+use crate::credits::{Activity, EntryKind, EntryReason, LedgerEntry, Origin};
 use crate::i18n::{Text, fill, t};
 use crate::ui::{Badge, BadgeTone, Timestamp};
 
-/// What an entry is called and how it is tinted.
-const fn label(kind: EntryKind, work: Option<WorkKind>, origin: Option<Origin>) -> (Text, BadgeTone) {
+/// How an entry is tinted.
+const fn tone_of(kind: EntryKind) -> BadgeTone {
     match kind {
-        EntryKind::Grant => (
-            match origin {
-                // They may be paid for.
-                Some(Origin::Plan) => Text::OriginPlan,
-                _ => Text::EntryGrant,
-            },
-            BadgeTone::Success,
-        ),
-        EntryKind::Hold => (Text::EntryHold, BadgeTone::Neutral),
-        EntryKind::Extend => (Text::EntryExtend, BadgeTone::Neutral),
-        EntryKind::Expire => (Text::EntryExpire, BadgeTone::Warning),
-        EntryKind::Settle => (
-            match work {
-                Some(work) => work.text(),
-                None => Text::EntrySettle,
-            },
-            BadgeTone::Neutral,
-        ),
-        EntryKind::Release => (Text::EntryRelease, BadgeTone::Neutral),
-        EntryKind::Purchase => (Text::EntryPurchase, BadgeTone::Success),
-        EntryKind::Refund => (Text::EntryRefund, BadgeTone::Warning),
-        EntryKind::Adjust => (Text::EntryAdjust, BadgeTone::Warning),
+        EntryKind::Grant | EntryKind::Purchase => BadgeTone::Success,
+        EntryKind::Hold | EntryKind::Extend | EntryKind::Settle | EntryKind::Release => BadgeTone::Neutral,
+        EntryKind::Expire | EntryKind::Refund | EntryKind::Adjust => BadgeTone::Warning,
     }
 }
 
@@ -58,7 +39,12 @@ pub fn LedgerTable(
     lines: Vec<Activity>,
 ) -> impl IntoView {
     let line = |Activity { entry, name, href, origin }: Activity| {
-        let (kind, tone) = label(entry.kind, entry.work, origin);
+        let kind = match origin {
+            // They may be paid for.
+            Some(Origin::Plan) => Text::OriginPlan,
+            _ => entry.kind.text(entry.work),
+        };
+        let tone = tone_of(entry.kind);
         let change = change(&entry);
         let short_id = abbreviated(&entry.request_id);
         let reason = entry.reason.map(|reason| EntryReason::parse(entry.kind, &reason).to_text());

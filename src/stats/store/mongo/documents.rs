@@ -10,7 +10,7 @@ use crate::platform::db::StoreResult;
 use crate::platform::db::mongo::from_bson;
 use crate::platform::ids::LotId;
 use crate::platform::work_kind::WorkKind;
-use crate::stats::store::{RawEntry, read_kind, work_of};
+use crate::stats::store::{ListedEntry, RawEntry, read_kind, work_of};
 
 #[derive(Deserialize)]
 pub(super) struct Marked {
@@ -37,6 +37,11 @@ pub(super) struct FoundEntry {
     pub work: Option<String>,
     #[serde(default)]
     pub lots: Vec<FoundShare>,
+    /// These two only where they are asked for.
+    #[serde(default, rename = "requestId")]
+    pub request_id: String,
+    #[serde(default)]
+    pub reason: Option<String>,
     pub at: bson::DateTime,
 }
 
@@ -53,6 +58,11 @@ impl FoundEntry {
             lots: self.lots.into_iter().map(|share| (from_bson(share.id), share.origin, share.amount)).collect(),
             at: self.at.timestamp_millis(),
         })
+    }
+
+    pub fn listed(mut self, owner: bson::Uuid) -> StoreResult<ListedEntry> {
+        let (request_id, reason) = (std::mem::take(&mut self.request_id), self.reason.take());
+        Ok(ListedEntry { entry: self.raw(owner)?, request_id, reason })
     }
 }
 

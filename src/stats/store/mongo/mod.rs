@@ -16,9 +16,10 @@ use self::documents::{
     FiledEntry, FoundAccount, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked, RecentEntry,
 };
 use super::{
-    AttemptFilter, Earning, Marks, RawEntry, RawPayment, RawReply, Source, Standing, StatsStore, StoredBucket, is_paid,
-    micros_of, read_people, read_sums, write_people, write_sums,
+    AttemptFilter, Earning, EntryFilter, ListedEntry, Marks, RawEntry, RawPayment, RawReply, Source, Standing,
+    StatsStore, StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
 };
+use crate::credits::EntryKind;
 use crate::credits::server::lots::Lot;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult, to_i64};
@@ -304,5 +305,55 @@ impl StatsStore for MongoStatsStore {
         let found: Vec<StoredAttempt> =
             run(async move { attempts.find(which).sort(order).limit(limit).await?.try_collect().await }).await?;
         found.into_iter().map(StoredAttempt::read).collect()
+    }
+
+    async fn list_entries(
+        &self,
+        filter: EntryFilter,
+        before: (i64, Uuid),
+        limit: usize,
+    ) -> StoreResult<Vec<ListedEntry>> {
+        let EntryFilter { from, until, kind, work } = filter;
+        let (at, id) = (bson::DateTime::from_millis(before.0), to_bson(before.1));
+        // The fields are those of `place`: the entry itself, or the one that is with its account.
+        let which = |place: &str| {
+            let [at_of, id_of] = ["at", "id"].map(|name| format!("{place}{name}"));
+            let mut within = dates(from, until);
+            within.insert("$lte", at);
+            let mut which = doc! {
+                &at_of: within,
+                "$or": [{ &at_of: { "$lt": at } }, { &id_of: { "$lt": id } }],
+            };
+            // Holds have their work too.
+            if let Some(kind) = kind.or(work.map(|_| EntryKind::Settle)) {
+                which.insert(format!("{place}kind"), kind.as_str());
+            }
+            if let Some(work) = work {
+                which.insert(format!("{place}work"), work.as_str());
+            }
+            which
+        };
+        let order = |place: &str| {
+            let [at_of, id_of] = ["at", "id"].map(|name| format!("{place}{name}"));
+            doc! { &at_of: -1, &id_of: -1 }
+        };
+        let most = to_i64(limit);
+        // As when they are counted: in this order an entry is in one of them at least.
+        let mut steps = recent(from, until);
+        steps.extend([
+            doc! { "$match": which("recent.") },
+            doc! { "$sort": order("recent.") },
+            doc! { "$limit": most },
+        ]);
+        let with_account: Vec<RecentEntry> = self.aggregate("accounts", steps).await?;
+        let steps = vec![doc! { "$match": which("") }, doc! { "$sort": order("") }, doc! { "$limit": most }];
+        let filed: Vec<FiledEntry> = self.aggregate("ledger", steps).await?;
+        let filed = filed.into_iter().map(|found| found.entry.listed(found.place.user));
+        let all = with_account.into_iter().map(|found| found.recent.listed(found.owner)).chain(filed);
+        let mut all = all.collect::<StoreResult<Vec<_>>>()?;
+        all.sort_unstable_by_key(|listed| std::cmp::Reverse((listed.entry.at, listed.entry.id)));
+        all.dedup_by_key(|listed| listed.entry.id);
+        all.truncate(limit);
+        Ok(all)
     }
 }
