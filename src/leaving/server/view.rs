@@ -103,8 +103,7 @@ pub(super) fn ErasePage(
     };
     let paid = losses.paid.is_positive();
     let is_at_field = |field: &str| match field {
-        "email" => true,
-        "currentPassword" => true,
+        "email" | "currentPassword" => true,
         "forfeitCredits" => paid,
         _ => false,
     };
