@@ -1279,7 +1279,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::FigureAttempts => "Attempts",
         Text::AttemptsExplained => "Requests to providers, by the time they began.",
         Text::StandingNow => "Now",
-        Text::StandingExplained => "At most half a minute old. Subscribers are users with a plan.",
+        Text::StandingExplained => "At most half a minute old.",
         Text::CreditsUnspent => "Credits outstanding",
         Text::CreditsUnspentPaid => "of those, paid for",
         Text::MoneyOwed => "Owed to users",

@@ -1133,7 +1133,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::FigureAttempts => "请求数",
         Text::AttemptsExplained => "每次请求服务商，按开始时间计。",
         Text::StandingNow => "当前",
-        Text::StandingExplained => "最多为半分钟前的状态。订阅用户指拥有套餐的用户。",
+        Text::StandingExplained => "最多为半分钟前的状态。",
         Text::CreditsUnspent => "未消费积分",
         Text::CreditsUnspentPaid => "其中已付费",
         Text::MoneyOwed => "应付用户",

@@ -72,7 +72,7 @@ pub struct Now {
 /// Users of a role and status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UserCount {
-    /// As granted: subscribers are users with a plan.
+    /// SUBSCRIBER: a user with a plan.
     pub role: String,
     pub status: String,
     pub count: u64,

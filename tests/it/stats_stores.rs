@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tessera::account::server::plans::Period;
 use tessera::app::stores::Stores;
 use tessera::credits::server::lots::Paid;
 use tessera::credits::server::store::{HoldEnd, LotTerms, NewHold, NewPosting, PostingKind, WorkKind};
@@ -120,6 +121,19 @@ over_every_store! {
         let reply = tessera::chat::server::store::FinishedReply { cached: true, ..finished(&asked, "as before") };
         assert!(stores.chats.finish_reply(reply).await.unwrap());
 
+        // Bob's second days come after the first; Ada's are over.
+        let plan = |id: &str, from: i64, until: i64, is_prepaid: bool| Period {
+            id: id.to_owned(),
+            name: "Plus".to_owned(),
+            per_minute: 60,
+            from,
+            until,
+            is_prepaid,
+        };
+        for period in [plan("a", now - 2 * DAY, now - DAY, true), plan("b", now - 2 * DAY, now - DAY / 2, true)] {
+            stores.plans.set_period(bob, period).await.unwrap();
+        }
+        stores.plans.set_period(ada, plan("c", now - 2 * DAY, now - DAY, false)).await.unwrap();
         let overview = stats.overview(range(Picked::Week, "Asia/Kathmandu")).await.unwrap();
         let total = &overview.total;
         assert_eq!((total.new_users, total.active_users, total.chats, total.images), (2, 2, 24, 1));
@@ -140,7 +154,8 @@ over_every_store! {
         assert_eq!(total.cached_replies, 1);
         assert_eq!(total.saved_micros, 3 + 2 * 5, "by the price of its model");
         assert!(total.latency.p95_ms.is_some_and(|p95| (200..=212).contains(&p95)), "{:?}", total.latency);
-        assert_eq!(overview.now.users.iter().map(|users| users.count).sum::<u64>(), 2);
+        let counted: Vec<_> = overview.now.users.iter().map(|users| (&*users.role, users.count)).collect();
+        assert_eq!(counted, [("SUBSCRIBER", 1), ("USER", 1)]);
 
         let costs = stats.costs(range(Picked::LastDay, "UTC")).await.unwrap();
         assert_eq!(costs.total.cost_micros, cost);

@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub use self::mongo::MongoStatsStore;
 pub use self::sqlite::SqliteStatsStore;
 use super::sums::{People, Purse, Share, Sums};
+use crate::account::Role;
+use crate::account::server::plans::{Period, standing};
 use crate::credits::server::lots::Lot;
 use crate::credits::{EntryKind, Origin};
 use crate::payments::PaymentState;
@@ -118,7 +120,7 @@ pub struct StoredBucket {
 /// How things stand now, whatever was before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Users by role and status, as they are stored.
+    /// Users by role and status, as they are stored; who has a plan is a subscriber.
     pub users: BTreeMap<(String, String), u64>,
     /// Credits that are not spent, in millionths, by where they came from.
     pub unspent: BTreeMap<Origin, i64>,
@@ -129,6 +131,21 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Counts users of the role USER who have a plan at this moment as subscribers; each is here with their status and periods.
+    pub fn count_subscribers(&mut self, users: HashMap<Uuid, (String, Vec<Period>)>, now: i64) {
+        for (status, periods) in users.into_values() {
+            let as_user = (Role::User.as_str().to_owned(), status);
+            let Some(count) = self.users.get_mut(&as_user).filter(|_| standing(periods, now).is_some()) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                self.users.remove(&as_user);
+            }
+            *self.users.entry((Role::Subscriber.as_str().to_owned(), as_user.1)).or_default() += 1;
+        }
+    }
+
     /// Adds the lots of an account.
     pub fn add(&mut self, lots: &[Lot], overdrawn: i64) {
         self.overdrawn += overdrawn;

@@ -11,9 +11,10 @@ use super::{
     AttemptFilter, Earning, EntryFilter, ListedEntry, Marks, RawEntry, RawPayment, RawReply, Source, Standing,
     StatsStore, StoredBucket, is_paid, micros_of, read_kind, read_people, read_sums, work_of, write_people, write_sums,
 };
+use crate::account::server::plans::Period;
 use crate::credits::server::lots::{Lot, LotShare};
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
-use crate::platform::db::{StoreError, StoreResult};
+use crate::platform::db::{StoreError, StoreResult, now_millis};
 use crate::platform::ids::AttemptId;
 use crate::platform::work_kind::WorkKind;
 use crate::stats::sums::BUCKET;
@@ -259,6 +260,28 @@ impl StatsStore for SqliteStatsStore {
                 while let Some(row) = rows.next()? {
                     standing.users.insert((row.get(0)?, row.get(1)?), row.get(2)?);
                 }
+                let now = now_millis();
+                // Those that are prepaid may begin later than is stored.
+                let mut periods = connection.prepare_cached(
+                    "SELECT u.id, u.status, p.id, p.name, p.per_minute, p.from_at, p.until_at, p.is_prepaid
+                     FROM plan_periods p JOIN users u ON u.id = p.user_id
+                     WHERE u.role = 'USER' AND (p.until_at > ?1 OR p.is_prepaid)",
+                )?;
+                let mut rows = periods.query([now])?;
+                let mut with_plans: HashMap<Uuid, (String, Vec<Period>)> = HashMap::new();
+                while let Some(row) = rows.next()? {
+                    let period = Period {
+                        id: row.get(2)?,
+                        name: row.get(3)?,
+                        per_minute: row.get(4)?,
+                        from: row.get(5)?,
+                        until: row.get(6)?,
+                        is_prepaid: row.get(7)?,
+                    };
+                    let status = row.get(1)?;
+                    with_plans.entry(row.get(0)?).or_insert_with(|| (status, Vec::new())).1.push(period);
+                }
+                standing.count_subscribers(with_plans, now);
                 let mut accounts = connection.prepare_cached("SELECT lots, overdrawn FROM accounts")?;
                 let mut rows = accounts.query([])?;
                 while let Some(row) = rows.next()? {

@@ -2,7 +2,9 @@
 
 use mongodb::bson;
 use serde::Deserialize;
+use uuid::Uuid;
 
+use crate::account::server::plans::Period;
 use crate::credits::Origin;
 use crate::credits::server::lots::{Lot, Paid};
 use crate::platform::amount::Amount;
@@ -17,6 +19,35 @@ pub(super) struct Marked {
     #[serde(rename = "_id")]
     pub start: i64,
     pub mark: i64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PlanKey {
+    pub user: bson::Uuid,
+    pub id: String,
+}
+
+/// A time of a plan, with the status of its user.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FoundPlan {
+    #[serde(rename = "_id")]
+    pub key: PlanKey,
+    pub status: String,
+    pub name: String,
+    pub per_minute: i64,
+    pub from: i64,
+    pub until: i64,
+    pub is_prepaid: bool,
+}
+
+impl FoundPlan {
+    /// With its user and their status.
+    pub fn read(self) -> (Uuid, String, Period) {
+        let Self { key, status, name, per_minute, from, until, is_prepaid } = self;
+        let per_minute = u32::try_from(per_minute).unwrap_or(1);
+        (from_bson(key.user), status, Period { id: key.id, name, per_minute, from, until, is_prepaid })
+    }
 }
 
 #[derive(Deserialize)]

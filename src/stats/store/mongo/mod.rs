@@ -13,16 +13,19 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use self::documents::{
-    FiledEntry, FoundAccount, FoundBucket, FoundLot, FoundPayment, FoundReply, FoundUser, Marked, RecentEntry,
+    FiledEntry, FoundAccount, FoundBucket, FoundLot, FoundPayment, FoundPlan, FoundReply, FoundUser, Marked,
+    RecentEntry,
 };
 use super::{
     AttemptFilter, Earning, EntryFilter, ListedEntry, Marks, RawEntry, RawPayment, RawReply, Source, Standing,
     StatsStore, StoredBucket, is_paid, micros_of, read_people, read_sums, write_people, write_sums,
 };
+use crate::account::Role;
+use crate::account::server::plans::Period;
 use crate::credits::EntryKind;
 use crate::credits::server::lots::Lot;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
-use crate::platform::db::{StoreError, StoreResult, to_i64};
+use crate::platform::db::{StoreError, StoreResult, now_millis, to_i64};
 use crate::platform::ids::AttemptId;
 use crate::stats::sums::BUCKET;
 use crate::usage::server::store::StoredAttempt;
@@ -262,6 +265,22 @@ impl StatsStore for MongoStatsStore {
                 .collect(),
             ..Standing::default()
         };
+        let now = now_millis();
+        // Those that are prepaid may begin later than is stored.
+        let steps = vec![
+            doc! { "$match": { "$or": [{ "until": { "$gt": now } }, { "isPrepaid": true }] } },
+            doc! { "$lookup": { "from": "users", "localField": "_id.user", "foreignField": "_id", "as": "user" } },
+            doc! { "$unwind": "$user" },
+            doc! { "$match": { "user.role": Role::User.as_str() } },
+            doc! { "$set": { "status": { "$ifNull": ["$user.status", "active"] } } },
+            doc! { "$unset": "user" },
+        ];
+        let mut with_plans: HashMap<Uuid, (String, Vec<Period>)> = HashMap::new();
+        let found: Vec<FoundPlan> = self.aggregate("planPeriods", steps).await?;
+        for (user, status, period) in found.into_iter().map(FoundPlan::read) {
+            with_plans.entry(user).or_insert_with(|| (status, Vec::new())).1.push(period);
+        }
+        standing.count_subscribers(with_plans, now);
         let accounts = self.collection("accounts").clone_with_type::<FoundAccount>();
         let fields = doc! { "_id": 0, "lots": 1, "overdrawn": 1 };
         // Account by account, as they are many, and for as long as it takes. The driver must not be stopped in the middle.
