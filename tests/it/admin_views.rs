@@ -106,7 +106,7 @@ async fn a_view_is_kept_and_removed_by_forms_and_is_nobody_elses() {
     let failed_at = "/admin/costs/attempts?provider=openai&outcome=failed".to_owned();
     assert_eq!(save(&admin, &failed).await, (303, failed_at));
     let (_, html) = admin.page("/admin/costs/attempts").await;
-    assert!(html.contains(">Failed</a>"), "{html}");
+    assert!(html.contains("font-semibold\">Failed<"), "{html}");
 
     for wrong in [
         [("list", "users"), ("name", " "), ("q", "")],

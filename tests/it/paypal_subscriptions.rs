@@ -155,11 +155,12 @@ async fn a_plan_is_made_once_and_changed_with_the_buyers_consent() {
     assert_eq!(same, id);
     assert_eq!(credits(&user).await["plan"], "Small");
     let back = fake.agree(&to).await;
-    at_return(&user, &back).await;
-    assert_eq!(credits(&user).await["plan"], "Large");
+    assert!(at_return(&user, &back).await.contains("Large begins on"));
+    assert_eq!(credits(&user).await["plan"], "Small", "it is paid for");
     let renewed = fake.renew(&id, Timestamp::now() + SignedDuration::from_secs(1));
     assert_eq!(fake.deliver(app.addr, &renewed).await, 200);
-    assert_eq!(credits(&user).await["available"], 510);
+    let now = credits(&user).await;
+    assert_eq!((&now["available"], &now["plan"]), (&json!(510), &json!("Large")));
     // A wrong amount is nothing.
     fake.change_subscription(&id, |known| {
         known.sales[2]["id"] = json!("8AFORGED");

@@ -197,6 +197,6 @@ mod tests {
         assert!(html.contains("fill-danger") && !html.contains("style="), "{html}");
         // The line is where nothing is, not at the edge, and the lowest is said.
         assert!(html.contains("fill-line-strong") && !html.contains("border-b"), "{html}");
-        assert!(html.contains(">-1 x</p>"), "{html}");
+        assert!(html.contains("text-ink-soft tabular-nums\">-1 x<"), "{html}");
     }
 }
