@@ -89,7 +89,7 @@ pub use switch::Switch;
 pub use table::{Align, Column, Sort, Table, TableCell, TableState};
 pub use tabs::{TabPanel, Tabs};
 pub use template::template_html;
-pub use text_area::TextArea;
+pub use text_area::{TextArea, in_text_area};
 pub use theme::{Theme, ThemeSwitch, follow_theme_forms};
 pub use timestamp::Timestamp;
 pub use toast::{Toast, ToastRegion, ToastTone, Toasts};

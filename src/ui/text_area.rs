@@ -37,6 +37,7 @@ pub fn TextArea(
     on_input: Option<Callback<String>>,
 ) -> impl IntoView {
     let described_by = described_by(id, hint, error.as_ref());
+    let html = in_text_area(&value);
     view! {
         <div class="space-y-1.5">
             <label for=id class="block text-sm font-medium">{label}</label>
@@ -55,10 +56,30 @@ pub fn TextArea(
                         on_input.run(event_target_value(&event));
                     }
                 }
-            >
-                {value}
-            </textarea>
+                inner_html=html
+            ></textarea>
             <FieldNotes id hint error />
         </div>
+    }
+}
+
+/// A text as the HTML of a `<textarea>`. Leptos writes children there as they are, and a line break at the beginning is none of the text's.
+#[must_use]
+pub fn in_text_area(text: &str) -> String {
+    format!("\n{}", text.replace('&', "&amp;").replace('<', "&lt;"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_ends_its_field() {
+        let owner = Owner::new();
+        let html = owner.with(|| {
+            let value = "\nOne &amp; </textarea><b>two</b>";
+            view! { <TextArea name="a" label="A" id="a" value /> }.to_html()
+        });
+        assert!(html.contains(">\n\nOne &amp;amp; &lt;/textarea>&lt;b>two&lt;/b></textarea>"), "{html}");
     }
 }

@@ -15,7 +15,7 @@ use crate::payments::server::shop::{Catalog, OnTop, Pack};
 use crate::payments::server::subscriptions::SubscriptionView;
 use crate::platform::amount::Amount;
 use crate::platform::time::DAY;
-use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of};
+use crate::ui::{Alert, AlertTone, Badge, BadgeTone, Button, ButtonVariant, Card, Field, html_of, in_text_area};
 
 /// What the page shows.
 pub struct BuyView {
@@ -230,8 +230,7 @@ fn Billing(
     let address_error = at("billingAddress").map(|text| view! { <Alert tone=AlertTone::Danger text /> });
     let BuyerFields { name, address, country, tax_id } = fields;
     let whose = name.clone();
-    // Leptos writes what is in a field into the HTML as it is; a line break at the beginning is none of the text's.
-    let address = format!("\n{}", address.replace('&', "&amp;").replace('<', "&lt;"));
+    let address = in_text_area(&address);
     view! {
         <details class="rounded-md border border-line bg-surface" open=!field.is_empty()>
             <summary class="rounded-md px-5 py-3 font-medium break-words">
