@@ -77,7 +77,7 @@ async fn credits_are_bought_by_forms_alone_and_one_comes_back_to_the_text() {
     let (app, provider) = TestApp::start_selling(&[("PACKS_FILE", &file)]).await;
     let user = app.user().await;
     user.chat("Hello").await;
-    let packs = page(&user, "/buy-credits?from=%2Fchat%2F1").await;
+    let packs = page(&user, "/buy-credits?from=/chat/1").await;
     for text in ["550 credits", "Großes Paket", "includes 50 free", "$20.00", "$0.0364 per credit", "Buy for $20.00"] {
         assert!(packs.contains(text), "{text}");
     }
@@ -440,7 +440,7 @@ async fn who_is_given_something_is_told_before_and_after(vars: &[(&str, &str)]) 
     assert_eq!(wrong.status(), 400);
     let accepted = [("invited", code), ("from", "/chat/1")];
     let accepted = user.post_form("/buy-credits", &accepted).send().await.unwrap();
-    assert_eq!(accepted.headers()[LOCATION], "/buy-credits?from=/chat/1");
+    assert_eq!(accepted.headers()[LOCATION], "/buy-credits?from=%2Fchat%2F1");
     assert!(page(&user, "/buy-credits").await.contains("40 credits come with the first pack"));
     assert_eq!(
         (user.credits().await["available"].clone(), inviter.credits().await["available"].clone()),
