@@ -251,6 +251,41 @@ async fn a_link_signs_in_where_its_button_is_pressed() {
 }
 
 #[tokio::test]
+async fn links_by_mail_lead_back_to_where_one_was() {
+    let (app, smtp) = start(&[]).await;
+    let user = confirmed(&app, &smtp).await;
+    let next = "/chat/0190aabb-0000-7000-8000-000000000000?a=b&c";
+    let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    let hidden = format!("name=\"next\" value=\"{}\"", next.replace('&', "&amp;"));
+    let (_, html) = page(&app.visitor(), &format!("/sign-in?next={encoded}")).await;
+    for (sent, path) in ["/sign-in/link", "/reset-password"].into_iter().enumerate() {
+        assert!(html.contains(&format!("href=\"{path}?next=")), "{html}");
+        let (_, asks) = page(&app.visitor(), &format!("{path}?next={encoded}")).await;
+        assert!(asks.contains(&hidden), "{asks}");
+        let form = [("email", user.email.as_str()), ("next", next)];
+        assert_eq!(app.visitor().post_form(path, &form).send().await.unwrap().status(), 200);
+        let mail = smtp.mail(&user.email, 2 + sent).await;
+        assert!(mail.text().contains("?next=%2Fchat%2F0190"), "{}", mail.text());
+        let (status, html) = page(&app.visitor(), &format!("{}?next={encoded}", mail.link())).await;
+        assert!(status == 200 && html.contains(&hidden), "{html}");
+        let form = [("password", NEW_PASSWORD), ("next", next)];
+        let pressed = app.visitor().post_form(&mail.link(), &form).send().await.unwrap();
+        if path == "/sign-in/link" {
+            assert_eq!((pressed.status().as_u16(), &pressed.headers()["location"]), (303, &next.parse().unwrap()));
+        } else {
+            assert!(pressed.text().await.unwrap().contains("href=\"/sign-in?next=%2Fchat"));
+        }
+    }
+    // Nowhere else.
+    let form = [("email", user.email.as_str()), ("next", "//elsewhere.example")];
+    assert_eq!(app.visitor().post_form("/sign-in/link", &form).send().await.unwrap().status(), 200);
+    let mail = smtp.mail(&user.email, 5).await;
+    assert!(!mail.text().contains("next="), "{}", mail.text());
+    let pressed = app.visitor().post_form(&mail.link(), &[("next", "//elsewhere.example")]).send().await.unwrap();
+    assert_eq!((pressed.status().as_u16(), &pressed.headers()["location"]), (303, &"/chat".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn another_address_counts_once_its_link_is_used() {
     let (app, smtp) = start(&[]).await;
     let (user, other) = (confirmed(&app, &smtp).await, app.user().await);

@@ -48,7 +48,7 @@ pub fn SignInPage(
     };
     let others = others.into_any();
     let other = view! { <OtherForm path="/sign-up" next=next.clone() label=t(Text::SignUp) /> };
-    let footer = view! { {t(Text::NewHere)} " " {other} <WithoutPassword /> }.into_any();
+    let footer = view! { {t(Text::NewHere)} " " {other} <WithoutPassword next=next.clone() /> }.into_any();
     // Of the two, it is mostly the password.
     let focus_password = is_first(&errors, "password") || errors.first() == Some(&AppError::InvalidCredentials);
     view! {
@@ -133,14 +133,15 @@ pub fn NewAccountFields(
 
 /// For who has forgotten the password, or does not care for it.
 #[component]
-fn WithoutPassword() -> impl IntoView {
+fn WithoutPassword(
+    /// A path of this site, to go to afterwards.
+    next: String,
+) -> impl IntoView {
     let ways = [("/reset-password", Text::ForgotPassword), ("/sign-in/link", Text::SignInByLink)];
     let link = |(path, label)| {
         view! {
             <br />
-            <a href=path class="font-medium text-accent underline underline-offset-2">
-                {t(label)}
-            </a>
+            <OtherForm path next=next.clone() label=t(label) />
         }
     };
     ways.map(link).collect_view()
@@ -176,7 +177,7 @@ pub(super) fn EmailField(
 
 /// The way to the other form; it leads to the same place in the end.
 #[component]
-fn OtherForm(
+pub(super) fn OtherForm(
     /// Its path.
     path: &'static str,
     /// A path of this site, to go to afterwards.

@@ -130,7 +130,7 @@ async fn request_reset(
     address: ClientAddress,
     ApiJson(request): ApiJson<MailboxRequest>,
 ) -> ApiResult<Nothing> {
-    account.request_link(address, &request.email, Purpose::Reset).await?;
+    account.request_link(address, &request.email, Purpose::Reset, None).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -163,7 +163,7 @@ async fn request_sign_in(
     address: ClientAddress,
     ApiJson(request): ApiJson<MailboxRequest>,
 ) -> ApiResult<Nothing> {
-    account.request_link(address, &request.email, Purpose::SignIn).await?;
+    account.request_link(address, &request.email, Purpose::SignIn, None).await?;
     Ok(Answer(Nothing {}))
 }
 
@@ -180,7 +180,7 @@ async fn confirm_sign_in(
     jar: CookieJar,
     ApiJson(request): ApiJson<LinkRequest>,
 ) -> Result<Response, ApiError> {
-    let admission = account.sign_in_by_link(&client, &request.token).await?;
+    let admission = account.sign_in_by_link(&client, &request.token, None).await?;
     Ok(answer(&account, jar, admission).await)
 }
 

@@ -6,10 +6,11 @@ use super::Purpose;
 use crate::account::server::Account;
 use crate::i18n::{Text, fill, t};
 use crate::platform::mail::Letter;
+use crate::platform::query;
 
 impl Account {
-    /// The mail that brings a link; `is_first` where its address was never confirmed.
-    pub(super) fn link_letter(&self, purpose: Purpose, is_first: bool, token: &str) -> Letter {
+    /// The mail that brings a link, which leads on to `next`; `is_first` where its address was never confirmed.
+    pub(super) fn link_letter(&self, purpose: Purpose, is_first: bool, token: &str, next: &str) -> Letter {
         let (subject, text, path) = match purpose {
             Purpose::Reset if is_first => (Text::SetNewPassword, Text::MailResetFirst, "/reset-password"),
             Purpose::Reset => (Text::SetNewPassword, Text::MailReset, "/reset-password"),
@@ -26,7 +27,10 @@ impl Account {
         Letter {
             subject: t(subject).to_owned(),
             before: vec![t(text).to_owned()],
-            link: Some((t(label).to_owned(), self.address(&format!("{path}/{token}")))),
+            link: Some((
+                t(label).to_owned(),
+                self.address(&query::address(&format!("{path}/{token}"), &[("next", next)])),
+            )),
             after: vec![lasts, t(Text::MailNotYou).to_owned()],
             site: self.address("/"),
         }
@@ -63,15 +67,10 @@ impl Account {
         Letter { subject: t(Text::PasswordWasSet).to_owned(), before, link, after, site: self.address("/") }
     }
 
-    /// To whoever has a passkey more, or one less.
-    pub(in crate::account::server) fn passkey_letter(&self, is_added: bool, name: &str) -> Letter {
-        let (subject, text) = if is_added {
-            (Text::MailPasskeyAddedSubject, Text::MailPasskeyAdded)
-        } else {
-            (Text::MailPasskeyRemovedSubject, Text::MailPasskeyRemoved)
-        };
+    /// To the owner of an account in which something about signing in is different now.
+    pub(in crate::account::server) fn notice_letter(&self, subject: Text, what: String, not_you: Text) -> Letter {
         let link = Some((t(Text::Account).to_owned(), self.address("/account")));
-        let before = vec![fill(text, &[("name", name)]), t(Text::MailPasskeyNotYou).to_owned()];
+        let before = vec![what, t(not_you).to_owned()];
         Letter { subject: t(subject).to_owned(), before, link, after: Vec::new(), site: self.address("/") }
     }
 

@@ -13,7 +13,6 @@ use utoipa_axum::router::OpenApiRouter;
 use super::rules::OF_ADDRESSES;
 use super::views::{AskPage, ChangePage, NewAccountPage, NewPasswordPage, NoticePage, PressPage};
 use super::{MailLink, Purpose};
-use crate::account::Email;
 use crate::account::server::Account;
 use crate::account::server::api::signed_in;
 use crate::account::server::caller::Caller;
@@ -21,11 +20,15 @@ use crate::account::server::forms::{PageForm, Sender};
 use crate::account::server::password_field::POLICY;
 use crate::account::server::second_factor::api::lead_on;
 use crate::account::server::sessions::Client;
+use crate::account::{Email, same_site_path};
 use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
+use crate::platform::http::envelope::ApiError;
+use crate::platform::http::fields::ApiQuery;
 use crate::platform::limits::ClientAddress;
+use crate::platform::query;
 use crate::platform::site::Site;
 use crate::ui::Theme;
 
@@ -51,6 +54,20 @@ where
 struct MailboxForm {
     #[serde(default)]
     email: String,
+    next: Option<String>,
+}
+
+/// Of an address, or of a form.
+#[derive(Default, Deserialize)]
+struct WayBack {
+    next: Option<String>,
+}
+
+impl WayBack {
+    /// The path of this site to go to afterwards; empty: none.
+    fn path(&self) -> String {
+        same_site_path(self.next.as_deref(), "")
+    }
 }
 
 #[derive(Deserialize)]
@@ -65,6 +82,7 @@ struct SignUpForm {
 struct PasswordForm {
     #[serde(default)]
     password: String,
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -97,18 +115,19 @@ pub(in crate::account::server) fn page<V: IntoView + 'static>(
 }
 
 /// What came of it, and the way on.
-fn notice(account: &Account, theme: Theme, title: Text, text: String, way: (&'static str, Text)) -> Response {
-    page(account, theme, 200, (t(title), way.0), || view! { <NoticePage title=t(title) text way /> })
+fn notice(account: &Account, theme: Theme, title: Text, text: String, (href, label): (&str, Text)) -> Response {
+    let way = (href.to_owned(), label);
+    page(account, theme, 200, (t(title), href), || view! { <NoticePage title=t(title) text way /> })
 }
 
 /// That a link opens nothing (any more), or what else was in its way.
-fn refused(account: &Account, theme: Theme, error: &AppError, way: (&'static str, Text)) -> Response {
+fn refused(account: &Account, theme: Theme, error: &AppError, (href, label): (&str, Text)) -> Response {
     let title = match error {
         AppError::InvalidInput { .. } => Text::LinkInvalidTitle,
         _ => Text::DidNotWork,
     };
-    let text = error.to_string();
-    page(account, theme, error.status(), (t(title), way.0), || view! { <NoticePage title=t(title) text way /> })
+    let (text, way) = (error.to_string(), (href.to_owned(), label));
+    page(account, theme, error.status(), (t(title), href), || view! { <NoticePage title=t(title) text way /> })
 }
 
 const ASK_AGAIN: (&str, Text) = ("/reset-password", Text::ResetPassword);
@@ -116,29 +135,50 @@ const SIGN_UP_AGAIN: (&str, Text) = ("/sign-up", Text::SignUp);
 const SIGN_IN_AGAIN: (&str, Text) = ("/sign-in/link", Text::SignInByLink);
 const TO_ACCOUNT: (&str, Text) = ("/account", Text::BackToAccount);
 
-fn ask_page(account: &Account, theme: Theme, purpose: Purpose, email: String, error: Option<AppError>) -> Response {
+fn ask_page(account: &Account, theme: Theme, purpose: Purpose, form: MailboxForm, error: Option<AppError>) -> Response {
     let status = error.as_ref().map_or(200, AppError::status);
     let (title, intro, path) = match purpose {
         Purpose::SignIn => (Text::SignInByLink, Text::SignInByLinkIntro, "/sign-in/link"),
         _ => (Text::ResetPassword, Text::ResetPasswordIntro, "/reset-password"),
     };
-    let errors: Vec<_> = error.into_iter().collect();
+    let (next, errors) = (same_site_path(form.next.as_deref(), ""), error.into_iter().collect());
     page(account, theme, status, (t(title), path), || {
-        view! { <AskPage title=t(title) intro=t(intro) path email errors /> }
+        view! { <AskPage title=t(title) intro=t(intro) path email=form.email next errors /> }
     })
 }
 
-async fn request(account: &Account, address: ClientAddress, theme: Theme, purpose: Purpose, email: String) -> Response {
-    if let Err(error) = account.request_link(address, &email, purpose).await {
-        return ask_page(account, theme, purpose, email, Some(error));
-    }
-    let minutes = (purpose.lasts().as_secs() / 60).to_string();
-    let text = fill(Text::LinkOnItsWay, &[("email", email.trim()), ("minutes", &minutes)]);
-    notice(account, theme, Text::LookForMail, text, ("/sign-in", Text::SignIn))
+/// An empty form, from which it goes on to where the address says.
+fn asked(query: Result<ApiQuery<WayBack>, ApiError>) -> MailboxForm {
+    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
+    MailboxForm { email: String::new(), next: way.next }
 }
 
-async fn ask_for_reset(State(account): State<Account>, theme: Theme) -> Response {
-    ask_page(&account, theme, Purpose::Reset, String::new(), None)
+fn to_sign_in(next: &str) -> String {
+    query::address("/sign-in", &[("next", next)])
+}
+
+async fn request(
+    account: &Account,
+    address: ClientAddress,
+    theme: Theme,
+    purpose: Purpose,
+    form: MailboxForm,
+) -> Response {
+    if let Err(error) = account.request_link(address, &form.email, purpose, form.next.as_deref()).await {
+        return ask_page(account, theme, purpose, form, Some(error));
+    }
+    let minutes = (purpose.lasts().as_secs() / 60).to_string();
+    let text = fill(Text::LinkOnItsWay, &[("email", form.email.trim()), ("minutes", &minutes)]);
+    let way = to_sign_in(&same_site_path(form.next.as_deref(), ""));
+    notice(account, theme, Text::LookForMail, text, (&way, Text::SignIn))
+}
+
+async fn ask_for_reset(
+    State(account): State<Account>,
+    theme: Theme,
+    query: Result<ApiQuery<WayBack>, ApiError>,
+) -> Response {
+    ask_page(&account, theme, Purpose::Reset, asked(query), None)
 }
 
 async fn request_reset(
@@ -147,11 +187,15 @@ async fn request_reset(
     theme: Theme,
     PageForm(form): PageForm<MailboxForm>,
 ) -> Response {
-    request(&account, address, theme, Purpose::Reset, form.email).await
+    request(&account, address, theme, Purpose::Reset, form).await
 }
 
-async fn ask_for_sign_in(State(account): State<Account>, theme: Theme) -> Response {
-    ask_page(&account, theme, Purpose::SignIn, String::new(), None)
+async fn ask_for_sign_in(
+    State(account): State<Account>,
+    theme: Theme,
+    query: Result<ApiQuery<WayBack>, ApiError>,
+) -> Response {
+    ask_page(&account, theme, Purpose::SignIn, asked(query), None)
 }
 
 async fn request_sign_in(
@@ -160,7 +204,7 @@ async fn request_sign_in(
     theme: Theme,
     PageForm(form): PageForm<MailboxForm>,
 ) -> Response {
-    request(&account, address, theme, Purpose::SignIn, form.email).await
+    request(&account, address, theme, Purpose::SignIn, form).await
 }
 
 fn new_password_page(
@@ -168,6 +212,7 @@ fn new_password_page(
     theme: Theme,
     token: &str,
     link: MailLink,
+    next: String,
     error: Option<AppError>,
 ) -> Response {
     let status = error.as_ref().map_or(200, AppError::status);
@@ -175,13 +220,19 @@ fn new_password_page(
     let errors: Vec<_> = error.into_iter().collect();
     let (action, email) = (path.clone(), link.email);
     page(account, theme, status, (t(Text::SetNewPassword), &path), || {
-        view! { <NewPasswordPage action email errors /> }
+        view! { <NewPasswordPage action email next errors /> }
     })
 }
 
-async fn show_reset(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+async fn show_reset(
+    State(account): State<Account>,
+    theme: Theme,
+    Path(token): Path<String>,
+    query: Result<ApiQuery<WayBack>, ApiError>,
+) -> Response {
+    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
     match account.find_link(&token, &[Purpose::Reset]).await {
-        Ok((link, _)) => new_password_page(&account, theme, &token, link, None),
+        Ok((link, _)) => new_password_page(&account, theme, &token, link, way.path(), None),
         Err(error) => refused(&account, theme, &error, ASK_AGAIN),
     }
 }
@@ -193,12 +244,13 @@ async fn submit_reset(
     Path(token): Path<String>,
     PageForm(form): PageForm<PasswordForm>,
 ) -> Response {
+    let next = same_site_path(form.next.as_deref(), "");
     let Err(error) = account.reset_password(address, &token, form.password).await else {
         let text = t(Text::PasswordWasSetExplained).to_owned();
-        return notice(&account, theme, Text::PasswordWasSet, text, ("/sign-in", Text::SignIn));
+        return notice(&account, theme, Text::PasswordWasSet, text, (&to_sign_in(&next), Text::SignIn));
     };
     match account.find_link(&token, &[Purpose::Reset]).await {
-        Ok((link, _)) => new_password_page(&account, theme, &token, link, Some(error)),
+        Ok((link, _)) => new_password_page(&account, theme, &token, link, next, Some(error)),
         Err(_) => refused(&account, theme, &error, ASK_AGAIN),
     }
 }
@@ -251,15 +303,23 @@ async fn submit_sign_up(
     }
 }
 
-async fn show_sign_in(State(account): State<Account>, theme: Theme, Path(token): Path<String>) -> Response {
+async fn show_sign_in(
+    State(account): State<Account>,
+    theme: Theme,
+    Path(token): Path<String>,
+    query: Result<ApiQuery<WayBack>, ApiError>,
+) -> Response {
+    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
     let link = match account.find_link(&token, &[Purpose::SignIn]).await {
         Ok((link, _)) => link,
         Err(error) => return refused(&account, theme, &error, SIGN_IN_AGAIN),
     };
     let action = format!("/sign-in/link/{token}");
     let intro = fill(Text::SignInAs, &[("email", &link.email)]);
-    let path = action.clone();
-    page(&account, theme, 200, (t(Text::SignIn), &path), || view! { <PressPage title=t(Text::SignIn) intro action /> })
+    let (path, next) = (action.clone(), way.path());
+    page(&account, theme, 200, (t(Text::SignIn), &path), || {
+        view! { <PressPage title=t(Text::SignIn) intro action next /> }
+    })
 }
 
 async fn submit_sign_in(
@@ -268,9 +328,11 @@ async fn submit_sign_in(
     theme: Theme,
     jar: CookieJar,
     Path(token): Path<String>,
+    PageForm(way): PageForm<WayBack>,
 ) -> Response {
-    match account.sign_in_by_link(&client, &token).await {
-        Ok(admission) => lead_on(&account, jar, admission, "/chat").await,
+    let next = same_site_path(way.next.as_deref(), "/chat");
+    match account.sign_in_by_link(&client, &token, Some(&next)).await {
+        Ok(admission) => lead_on(&account, jar, admission, &next).await,
         Err(error) => refused(&account, theme, &error, SIGN_IN_AGAIN),
     }
 }

@@ -4,13 +4,13 @@
 use serde_json::json;
 
 use super::{MailLink, Purpose};
-use crate::account::Email;
 use crate::account::server::Account;
 use crate::account::server::caller::Caller;
 use crate::account::server::second_factor::Admission;
 use crate::account::server::service::find_user;
 use crate::account::server::sessions::{Client, UserStatus};
 use crate::account::server::store::User;
+use crate::account::{Email, same_site_path};
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::i18n::{Text, t};
 use crate::platform::db::now_millis;
@@ -22,20 +22,30 @@ use crate::platform::secret::{hash_secret, new_secret};
 
 /// Links that say whose an address is.
 pub(super) const OF_ADDRESSES: [Purpose; 2] = [Purpose::Verify, Purpose::Change];
+/// Bytes of a path to go to afterwards that a mail has room for.
+const MAX_NEXT: usize = 1500;
 
 impl Account {
-    /// Asks for a link to a new password, or to sign in. The answer is the same, and takes as long, whether or not there is
-    /// an account.
+    /// Asks for a link to a new password, or to sign in, that leads on to `next`, a path of this site. The answer is the
+    /// same, and takes as long, whether or not there is an account.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `email`, [`AppError::RateLimited`].
-    pub async fn request_link(&self, address: ClientAddress, email: &str, purpose: Purpose) -> AppResult<()> {
+    pub async fn request_link(
+        &self,
+        address: ClientAddress,
+        email: &str,
+        purpose: Purpose,
+        next: Option<&str>,
+    ) -> AppResult<()> {
         self.check_own_accounts()?;
         let email = Email::parse(email)?;
         let is_bearable = self.admit_link(address, &email).await?;
         let account = self.clone();
-        self.outbox
-            .prepare(async move { if is_bearable { account.write_link(&email, purpose).await } else { Ok(None) } });
+        let next = same_site_path(next.filter(|next| next.len() <= MAX_NEXT), "");
+        self.outbox.prepare(async move {
+            if is_bearable { account.write_link(&email, purpose, &next).await } else { Ok(None) }
+        });
         Ok(())
     }
 
@@ -51,22 +61,22 @@ impl Account {
         }
     }
 
-    async fn write_link(&self, email: &Email, purpose: Purpose) -> AppResult<Option<Mail>> {
+    async fn write_link(&self, email: &Email, purpose: Purpose, next: &str) -> AppResult<Option<Mail>> {
         let user = find_user(self.store.as_ref(), email).await?;
         let Some(user) = user.filter(|user| user.status == UserStatus::Active) else { return Ok(None) };
         // Whoever made an account with somebody else's address knows its password: the owner gets in with another one.
         let is_first = user.email_verified_at.is_none() && purpose == Purpose::SignIn;
         let purpose = if is_first { Purpose::Reset } else { purpose };
-        self.write(&user, purpose, is_first, user.email.clone()).await.map(Some)
+        self.write(&user, purpose, is_first, user.email.clone(), next).await.map(Some)
     }
 
     /// Makes a link, which ends the one before, and the mail with it.
-    async fn write(&self, user: &User, purpose: Purpose, is_first: bool, email: String) -> AppResult<Mail> {
+    async fn write(&self, user: &User, purpose: Purpose, is_first: bool, email: String, next: &str) -> AppResult<Mail> {
         let token = new_secret();
         let lasts = i64::try_from(purpose.lasts().as_millis()).unwrap_or(i64::MAX);
         let link = MailLink { user: user.id, purpose, email: email.clone(), expires_at: now_millis() + lasts };
         self.links.put(hash_secret(&token), link).await?;
-        Ok(self.link_letter(purpose, is_first, &token).to(&email))
+        Ok(self.link_letter(purpose, is_first, &token, next).to(&email))
     }
 
     /// Looks at a link. That is no use of it: programs that look for harm in mails follow links too.
@@ -141,21 +151,22 @@ impl Account {
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming `token`, [`AppError::RateLimited`].
-    pub async fn sign_in_by_link(&self, client: &Client, token: &str) -> AppResult<Admission> {
+    pub async fn sign_in_by_link(&self, client: &Client, token: &str, next: Option<&str>) -> AppResult<Admission> {
         self.limiter.check(Limit::MailAddress, &client.address.customer()).await?;
         let (link, mut user) = self.take_link(token, &[Purpose::SignIn]).await?;
         let now = now_millis();
         self.store.verify_email(user.id, &link.email, now).await?;
         user.email_verified_at.get_or_insert(now);
         let email = Email::parse(&user.email).unwrap_or_else(|_| Email::stored(user.email.clone()));
-        self.finish_sign_in(user, &email, client, None).await
+        self.finish_sign_in(user, &email, client, next).await
     }
 
     /// Sends a link by which a new address is confirmed.
     pub fn send_verification(&self, user: &User) {
         let (account, user) = (self.clone(), user.clone());
-        self.outbox
-            .prepare(async move { account.write(&user, Purpose::Verify, false, user.email.clone()).await.map(Some) });
+        self.outbox.prepare(async move {
+            account.write(&user, Purpose::Verify, false, user.email.clone(), "").await.map(Some)
+        });
     }
 
     /// The same once more. Returns where to.
@@ -247,7 +258,7 @@ impl Account {
             }
             match find_user(account.store.as_ref(), &wanted).await? {
                 Some(owner) => Ok(Some(account.taken_letter().to(&owner.email))),
-                None => account.write(&user, Purpose::Change, false, wanted.as_str().to_owned()).await.map(Some),
+                None => account.write(&user, Purpose::Change, false, wanted.as_str().to_owned(), "").await.map(Some),
             }
         });
         Ok(email.as_str().to_owned())

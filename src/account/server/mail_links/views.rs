@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::account::server::form_page::FormPage;
 use crate::account::server::password_field::{CurrentPassword, PasswordField};
-use crate::account::server::sign_in_page::{EmailField, NewAccountFields, at_field, is_first};
+use crate::account::server::sign_in_page::{EmailField, NewAccountFields, OtherForm, at_field, is_first};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
 use crate::ui::{Button, ButtonVariant, Field};
@@ -20,12 +20,14 @@ pub fn AskPage(
     path: &'static str,
     /// What was typed before.
     email: String,
+    /// A path of this site, to go to afterwards.
+    next: String,
     /// What went wrong with the last try.
     errors: Vec<AppError>,
 ) -> impl IntoView {
-    let footer = view! { <Way href="/sign-in" label=t(Text::SignIn) /> }.into_any();
+    let footer = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> }.into_any();
     view! {
-        <FormPage title intro action=path next=String::new() errors=errors.clone() footer>
+        <FormPage title intro action=path next errors=errors.clone() footer>
             <EmailField email errors />
         </FormPage>
     }
@@ -38,13 +40,15 @@ pub fn NewPasswordPage(
     action: String,
     /// Whose it will be.
     email: String,
+    /// A path of this site, to go to afterwards.
+    next: String,
     /// What went wrong with the last try.
     errors: Vec<AppError>,
 ) -> impl IntoView {
-    let footer = view! { <Way href="/sign-in" label=t(Text::SignIn) /> }.into_any();
+    let footer = view! { <OtherForm path="/sign-in" next=next.clone() label=t(Text::SignIn) /> }.into_any();
     let intro = fill(Text::SetNewPasswordIntro, &[("email", &email)]);
     view! {
-        <FormPage title=t(Text::SetNewPassword) intro action next=String::new() errors=errors.clone() footer>
+        <FormPage title=t(Text::SetNewPassword) intro action next errors=errors.clone() footer>
             // For password managers.
             <input type="hidden" name="email" autocomplete="username" value=email />
             <PasswordField
@@ -89,9 +93,12 @@ pub fn PressPage(
     intro: String,
     /// Where the form is sent.
     action: String,
+    /// A path of this site, to go to afterwards.
+    #[prop(optional)]
+    next: String,
 ) -> impl IntoView {
     let footer = ().into_any();
-    view! { <FormPage title intro action next=String::new() errors=Vec::new() footer /> }
+    view! { <FormPage title intro action next errors=Vec::new() footer /> }
 }
 
 /// Asks for another address once more.
@@ -163,7 +170,7 @@ pub fn NoticePage(
     /// What that means.
     text: String,
     /// Where the way leads, and what it is called.
-    way: (&'static str, Text),
+    way: (String, Text),
 ) -> impl IntoView {
     let (href, label) = way;
     view! {

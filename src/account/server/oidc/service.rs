@@ -284,7 +284,7 @@ impl Account {
         }
         if before != Some(user) {
             tracing::info!(%user, issuer, "linked");
-            self.tell_of_way(user, Text::MailWayLinked, &issuer);
+            self.tell_of_way(user, Text::MailWayLinked, Some(&issuer));
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Account {
         match self.identities.remove(user, id).await? {
             Unlinked::Done => {
                 tracing::info!(%user, "unlinked");
-                self.tell_of_way(user, Text::MailWayUnlinked, &known.map(|known| known.issuer).unwrap_or_default());
+                self.tell_of_way(user, Text::MailWayUnlinked, known.as_ref().map(|known| known.issuer.as_str()));
                 Ok(())
             }
             Unlinked::Unknown => Err(AppError::NotFound),
@@ -322,7 +322,7 @@ impl Account {
         }
         let set = AuditEntry::new(Actor::User(user), Action::PasswordChanged, Some(user));
         self.audit.record(set.after(json!({ "by": "first" }))).await;
-        self.tell_of_way(user, Text::MailFirstPassword, "");
+        self.tell_of_way(user, Text::MailFirstPassword, None);
         Ok(())
     }
 

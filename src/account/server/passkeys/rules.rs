@@ -273,7 +273,13 @@ impl Account {
 
     /// Tells the owner by mail.
     fn notify_of_passkey(&self, user: &User, is_added: bool, name: &str) {
-        self.outbox.send(self.passkey_letter(is_added, name).to(&user.email));
+        let (subject, text) = if is_added {
+            (Text::MailPasskeyAddedSubject, Text::MailPasskeyAdded)
+        } else {
+            (Text::MailPasskeyRemovedSubject, Text::MailPasskeyRemoved)
+        };
+        let letter = self.notice_letter(subject, fill(text, &[("name", name)]), Text::MailPasskeyNotYou);
+        self.outbox.send(letter.to(&user.email));
     }
 }
 
