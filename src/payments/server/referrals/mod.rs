@@ -1,5 +1,5 @@
 //! Referrals: which user invited which. A referral link has the code of its user, the inviter; a new user who opens it and accepts
-//! is invited by them for good. Both are rewarded with the first purchase of the invited user (`payments/server/extras.rs`).
+//! is invited by them for good. Both are rewarded with the first purchase of the invited user (`payments/server/extras/`).
 
 mod mongo;
 mod sqlite;
