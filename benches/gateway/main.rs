@@ -127,6 +127,7 @@ impl Side {
                 ("FREE_CREDITS", "1000000000"),
                 ("APP_SECRET", "the secret of all servers of this bench"),
                 ("RATE_LIMIT_PER_MINUTE", "1000000000"),
+                ("MAX_STREAMS_PER_USER", "1000"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
