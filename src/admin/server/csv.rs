@@ -16,7 +16,7 @@ use crate::stats::store::AttemptFilter;
 use crate::stats::{CostRow, KeyRow, Percentiles};
 
 /// Attempts that are read at a time: few, so that nobody waits long for the processor meanwhile.
-const AT_A_TIME: usize = 100;
+const AT_A_TIME: usize = 25;
 /// How much longer than it worked it rests then, whatever it waits for: a million attempts take a while, and whoever chats none of it.
 const REST: u32 = 3;
 const PARTS: &str = "part,zone,from,until,corrected,newUsers,activeUsers,chats,images,cachedReplies,granted,sold,refunded,spent,expired,\
