@@ -239,7 +239,7 @@ impl CreditStore for SqliteCreditStore {
         self.db
             .read(move |connection| {
                 let mut stale = connection.prepare_cached(&format!(
-                    "SELECT {HOLD} FROM holds
+                    "SELECT {HOLD} FROM holds INDEXED BY holds_open_by_user
                      WHERE state = 'held' AND (lease_until < ?1 OR lease_until > ?1 + ?5) AND kind IN (?3, ?4)
                      ORDER BY lease_until LIMIT ?2"
                 ))?;
