@@ -881,6 +881,10 @@ pub const fn say(text: Text) -> &'static str {
             "This address is an administrator’s: sign in to its account in this browser, then open the link again. If you didn’t create that account, don’t: reset its password instead."
         }
         Text::BackToAccount => "Back to your account",
+        Text::BackToPage => "Back to the page",
+        Text::SentFromElsewhere => {
+            "This was sent from another site, so nothing was changed. Open the page here and send it again."
+        }
         Text::MailVerify => {
             "An account on Tessera was created with this email address. Please confirm that the address is yours."
         }

@@ -792,6 +792,8 @@ pub enum Text {
     EmailNotFree,
     SignInToConfirm,
     BackToAccount,
+    BackToPage,
+    SentFromElsewhere,
     MailVerify,
     MailSignUp,
     MailHasAccountSubject,

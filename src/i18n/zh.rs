@@ -807,6 +807,8 @@ pub const fn say(text: Text) -> &'static str {
             "这是管理员的地址：请先在此浏览器中登录该账户，再打开链接。如果该账户不是你创建的，请不要登录，而应重置其密码。"
         }
         Text::BackToAccount => "返回账户",
+        Text::BackToPage => "返回该页面",
+        Text::SentFromElsewhere => "此请求来自其他网站，因此未作任何更改。请在本站打开该页面后重新提交。",
         Text::MailVerify => "有人用此邮箱地址在 Tessera 创建了账户。请确认该地址属于你。",
         Text::MailSignUp => "有人（很可能是你）正在用此邮箱地址注册 Tessera。点击链接即可完成注册。",
         Text::MailHasAccountSubject => "你已经有账户了",

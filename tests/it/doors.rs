@@ -598,6 +598,27 @@ async fn a_form_leads_whoever_is_signed_out_to_the_page_that_it_is_on() {
     assert!(forms >= 15, "{forms} forms");
 }
 
+/// A form that comes from elsewhere is refused on a page, which leads to one that can be looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_leads_back_to_its_page() {
+    let app = app().await;
+    let cast = Cast::of(&app).await;
+    let mut forms = 0;
+    for row in TABLE.iter().filter(|row| matches!(row.3, Form(_)) && !row.1.starts_with("/fn/")) {
+        let request = cast.request(&app, row, &cast.owner, ROLES[1]).await;
+        let request = request.header("accept", "text/html").header("sec-fetch-site", "cross-site");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 403, "{}", row.1);
+        let page = response.text().await.unwrap();
+        let (before, _) = page.split_once("Back to the page").unwrap_or_else(|| panic!("{}: {page}", row.1));
+        let (_, link) = before.rsplit_once("href=\"").unwrap();
+        let back = link.split('"').next().unwrap();
+        assert_ne!(cast.owner.get(back).send().await.unwrap().status(), 405, "{}: {back}", row.1);
+        forms += 1;
+    }
+    assert!(forms >= 30, "{forms} forms");
+}
+
 /// `docs/SECURITY.md` has the table for people. `ROUTE_TABLE=write` writes it anew.
 #[test]
 fn the_table_of_the_docs_is_this_one() {
