@@ -118,7 +118,7 @@ async fn whoever_sends_a_form_of_another_site_from_a_browser_is_told_on_a_page()
 
 #[tokio::test]
 async fn whoever_sends_forms_too_often_from_a_browser_is_told_on_a_page() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(&[("RATE_LIMIT_PER_MINUTE", "10")]).await;
     let user = app.user().await;
     // So large that it is asked before reading whether it may come.
     let send = |accept: &'static str| {
