@@ -140,6 +140,16 @@ pub fn problem_text(error: &AppError) -> String {
         "status" => Text::AccountStatus,
         "sort" => Text::UserOrder,
         "action" => Text::AuditAction,
+        "campaign" => Text::CampaignColumn,
+        "credits" => Text::CodeCredits,
+        "days" => Text::CodeDays,
+        "plan" => Text::UserPlan,
+        "count" => Text::CodeCount,
+        "code" => Text::CodeOwn,
+        "uses" => Text::CodeUses,
+        "perUser" => Text::CodePerUser,
+        "expires" => Text::CodeExpires,
+        "creditsLast" => Text::CodeCreditsLast,
         _ => return message.clone(),
     };
     fill(Text::FieldProblem, &[("field", t(label)), ("problem", message)])
