@@ -11,6 +11,9 @@ use crate::platform::db::now_millis;
 use crate::platform::error::{AppError, AppResult};
 use clap::{Args, Subcommand};
 
+/// Most codes that are made at once.
+const MOST_CODES: u32 = 100_000;
+
 /// What to do with codes.
 #[derive(Debug, Subcommand)]
 pub enum CodesCommand {
@@ -67,7 +70,8 @@ pub async fn run(config: &Config, command: CodesCommand) -> Result<String, Strin
     match command {
         CodesCommand::Create(wanted) => {
             let plans = config.shop.catalog().plan_offers();
-            let made = wanted.request().and_then(|request| request.make(&plans, now_millis(), |_| new_code()));
+            let made =
+                wanted.request().and_then(|request| request.make(&plans, now_millis(), MOST_CODES, |_| new_code()));
             let batch = made.map_err(told)?;
             if !batch.add(store().await?.as_ref()).await.map_err(told)? {
                 return Err(format!("--code: {}", t(Text::CodeTaken)));

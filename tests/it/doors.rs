@@ -45,6 +45,7 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("GET", "/api/admin/costs", 200),
     ("GET", "/api/admin/attempts", 200),
     ("GET", "/api/admin/prices", 200),
+    ("POST", "/api/admin/codes", 200),
     ("GET", "/admin", 200),
     ("GET", "/admin/costs", 200),
     ("GET", "/admin/costs/attempts", 200),
@@ -234,6 +235,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/api/admin/costs", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/attempts", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/prices", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("POST", "/api/admin/codes", Nothing, Json(r#"{"campaign":"doors","credits":1}"#), [401, 403, 403, 403, 403, 403]),
     // Nothing is known of this request, and this purchase is nobody's. What is known is shown by tests of their own.
     ("GET", "/api/admin/traces/{id}", Named("no-request"), Bare, [401, 403, 403, 403, 403, 403]),
     ("POST", "/api/admin/traces/{id}/goodwill", Named("no-request"), Json(r#"{"reason":"why"}"#), [401, 403, 403, 403, 403, 403]),

@@ -15,7 +15,6 @@ use crate::api_docs::Refusal;
 use crate::audit::{Action, AuditEntry};
 use crate::credits::server::codes::making::{Batch, CodesRequest, PlanOffer, code_of};
 use crate::credits::server::codes::{Campaign, new_code};
-use crate::i18n::{Text, fill};
 use crate::payments::server::Payments;
 use crate::platform::amount::Amount;
 use crate::platform::app_secret::AppSecret;
@@ -108,11 +107,7 @@ impl Admin {
     }
 
     fn batch(&self, plans: &[PlanOffer], request: &CodesRequest, code: impl Fn(u32) -> String) -> AppResult<Batch> {
-        if request.count() > MOST_AT_ONCE {
-            let problem = fill(Text::CodeCountWrong, &[("most", &MOST_AT_ONCE.to_string())]);
-            return Err(AppError::invalid("count", problem));
-        }
-        request.make(plans, self.database.now(), code)
+        request.make(plans, self.database.now(), MOST_AT_ONCE, code)
     }
 
     /// Ends all codes of a campaign; what was given stays. Said again, it changes nothing.

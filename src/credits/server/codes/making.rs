@@ -14,8 +14,6 @@ use crate::platform::time::DAY;
 
 /// Days that bring as many credits as a payment for the plan.
 const DAYS_OF_MONTH: i64 = 30;
-/// Most codes that are made at once.
-pub const MOST_CODES: u32 = 100_000;
 /// Most characters of a campaign's name.
 const MOST_NAME: usize = 60;
 /// Most days of a plan, and that credits last.
@@ -86,16 +84,15 @@ pub fn code_of(seed: &[u8; 32], number: u32) -> String {
 
 impl CodesRequest {
     /// How many are asked for.
-    #[must_use]
-    pub fn count(&self) -> u32 {
+    fn count(&self) -> u32 {
         self.count.unwrap_or(1)
     }
 
-    /// What is to be added, `code` being the text of each number.
+    /// What is to be added, at most so many, `code` being the text of each number.
     ///
     /// # Errors
     /// [`AppError::InvalidInput`] naming the field.
-    pub fn make(&self, plans: &[PlanOffer], now: i64, code: impl Fn(u32) -> String) -> AppResult<Batch> {
+    pub fn make(&self, plans: &[PlanOffer], now: i64, most: u32, code: impl Fn(u32) -> String) -> AppResult<Batch> {
         let campaign = self.campaign.trim().to_owned();
         if campaign.is_empty() || campaign.chars().count() > MOST_NAME || campaign.contains(char::is_control) {
             return Err(beyond("campaign", Text::CampaignWrong, MOST_NAME));
@@ -105,8 +102,8 @@ impl CodesRequest {
         let credits = self.credits.or(usual).filter(|credits| (Amount::LEAST..=Amount::MAX).contains(credits));
         let credits = credits.ok_or_else(|| wrong("credits", Text::CodeCreditsWrong))?;
         let plan = plan.map(|(_, plan)| plan);
-        if !(1..=MOST_CODES).contains(&self.count()) {
-            return Err(beyond("count", Text::CodeCountWrong, MOST_CODES));
+        if !(1..=most).contains(&self.count()) {
+            return Err(beyond("count", Text::CodeCountWrong, most));
         }
         if self.code.is_some() && self.count() > 1 {
             return Err(wrong("count", Text::CodeCountWithOwn));
@@ -226,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_once() {
-        let batch = spring().make(&plans(), NOW, |number| format!("CODE{number}")).unwrap();
+        let batch = spring().make(&plans(), NOW, 1000, |number| format!("CODE{number}")).unwrap();
         assert_eq!(batch.texts, ["CODE0"]);
         let code = &batch.codes[0];
         assert_eq!((&*code.campaign, code.credits, code.most_uses), ("spring", Amount::credits(5), Some(1)));
@@ -244,7 +241,7 @@ mod tests {
             credits_last: Some(90),
             ..spring()
         };
-        let batch = request.make(&plans(), NOW, |number| format!("CODE{number}")).unwrap();
+        let batch = request.make(&plans(), NOW, 1000, |number| format!("CODE{number}")).unwrap();
         assert_eq!(batch.texts.len(), 3);
         let end = "2027-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
         for code in &batch.codes {
@@ -253,10 +250,10 @@ mod tests {
         }
         // Days of a plan bring what a part of a month does, unless it is said otherwise.
         let days = CodesRequest { days: Some(10), credits: None, ..spring() };
-        let first = &days.make(&plans(), NOW, |_| "CODE".into()).unwrap().codes[0];
+        let first = &days.make(&plans(), NOW, 1000, |_| "CODE".into()).unwrap().codes[0];
         assert_eq!((first.credits, first.plan.as_ref().unwrap().name.as_str()), (Amount::credits(100), "PLUS"));
         let other = CodesRequest { plan: Some("pro".into()), credits: Some(Amount::credits(1)), ..days };
-        let other = &other.make(&plans(), NOW, |_| "CODE".into()).unwrap().codes[0];
+        let other = &other.make(&plans(), NOW, 1000, |_| "CODE".into()).unwrap().codes[0];
         assert_eq!((other.credits, other.plan.as_ref().unwrap().name.as_str()), (Amount::credits(1), "PRO"));
     }
 
@@ -275,7 +272,7 @@ mod tests {
             ("days", CodesRequest { plan: some("plus"), ..spring() }),
             ("plan", CodesRequest { days: Some(1), plan: some("none"), ..spring() }),
             ("count", CodesRequest { count: Some(0), ..spring() }),
-            ("count", CodesRequest { count: Some(MOST_CODES + 1), ..spring() }),
+            ("count", CodesRequest { count: Some(1001), ..spring() }),
             ("count", CodesRequest { count: Some(2), code: some("WELCOME"), ..spring() }),
             ("code", CodesRequest { code: some("a-b"), ..spring() }),
             ("code", CodesRequest { code: some("SAVE%50"), ..spring() }),
@@ -287,7 +284,7 @@ mod tests {
             ("creditsLast", CodesRequest { credits_last: Some(3661), ..spring() }),
             ("creditsLast", CodesRequest { credits_last: Some(1), days: Some(1), ..spring() }),
         ] {
-            let refused = request.make(&plans(), NOW, |_| "CODE".into()).unwrap_err();
+            let refused = request.make(&plans(), NOW, 1000, |_| "CODE".into()).unwrap_err();
             let AppError::InvalidInput { field: named, .. } = refused else { panic!("{refused:?}") };
             assert_eq!(named, field, "{request:?}");
         }
