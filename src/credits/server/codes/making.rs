@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -20,7 +20,7 @@ const MOST_NAME: usize = 60;
 const MOST_DAYS: u32 = 3660;
 
 /// Codes to make.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CodesRequest {
     /// 1 to 60 characters: what people see in their ledger.
@@ -95,7 +95,7 @@ impl CodesRequest {
     pub fn make(&self, plans: &[PlanOffer], now: i64, most: u32, code: impl Fn(u32) -> String) -> AppResult<Batch> {
         let campaign = self.campaign.trim().to_owned();
         if campaign.is_empty() || campaign.chars().count() > MOST_NAME || campaign.contains(char::is_control) {
-            return Err(beyond("campaign", Text::CampaignWrong, MOST_NAME));
+            return Err(beyond("campaign", Text::CampaignWrong, &MOST_NAME));
         }
         let plan = self.plan_days(plans)?;
         let usual = plan.as_ref().map(|(usual, _)| *usual);
@@ -103,7 +103,7 @@ impl CodesRequest {
         let credits = credits.ok_or_else(|| wrong("credits", Text::CodeCreditsWrong))?;
         let plan = plan.map(|(_, plan)| plan);
         if !(1..=most).contains(&self.count()) {
-            return Err(beyond("count", Text::CodeCountWrong, most));
+            return Err(beyond("count", Text::CodeCountWrong, &most));
         }
         if self.code.is_some() && self.count() > 1 {
             return Err(wrong("count", Text::CodeCountWithOwn));
@@ -116,7 +116,7 @@ impl CodesRequest {
             return Err(wrong("creditsLast", Text::CodeCreditsEndWithPlan));
         }
         if self.credits_last.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-            return Err(beyond("creditsLast", Text::CodeDaysWrong, MOST_DAYS));
+            return Err(beyond("creditsLast", Text::CodeDaysWrong, &MOST_DAYS));
         }
         let expires_at = self.expires.as_deref().map(|day| end_of(day, now)).transpose()?;
         let texts = match &self.code {
@@ -145,7 +145,7 @@ impl CodesRequest {
         let days = match (self.days, &self.plan) {
             (None, None) => return Ok(None),
             (Some(days), _) if (1..=MOST_DAYS).contains(&days) => days,
-            _ => return Err(beyond("days", Text::CodeDaysWrong, MOST_DAYS)),
+            _ => return Err(beyond("days", Text::CodeDaysWrong, &MOST_DAYS)),
         };
         let plan = plans.iter().find(|known| self.plan.as_ref().is_none_or(|id| *id == known.id));
         let plan = plan.ok_or_else(|| wrong("plan", Text::CodePlanUnknown))?;
@@ -197,7 +197,7 @@ fn wrong(field: &str, text: Text) -> AppError {
     AppError::invalid(field, t(text))
 }
 
-fn beyond(field: &str, text: Text, most: impl ToString) -> AppError {
+fn beyond(field: &str, text: Text, most: &impl ToString) -> AppError {
     AppError::invalid(field, fill(text, &[("most", &most.to_string())]))
 }
 
