@@ -1,5 +1,6 @@
 // Views of lists that an admin keeps, prices with their versions, and costs by API key; with a script and without.
 import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { PASSWORD, expect, expectAccessible, expectNoOverflow, signUp, test } from './fixtures';
 
@@ -52,6 +53,40 @@ for (const script of [true, false]) {
       await expect(view).toHaveCount(0);
       // What was asked for early is of no use without a script.
       if (!script) complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !/\.js csp$/.test(complaint)));
+    });
+
+    test('codes are made after a question, shown once, and redeemed', async ({ page, complaints }) => {
+      const campaign = `fair-${Date.now()}`;
+      await becomeAdmin(page, '/admin/codes');
+      await page.getByLabel('Campaign').fill(campaign);
+      await page.getByLabel('Credits of each code').fill('none');
+      await page.getByLabel('Number of codes').fill('3');
+      await look(page, script);
+      await page.getByRole('button', { name: 'Make codes' }).click();
+      await expect(page.getByText('Credits of each code: It is a number above 0')).toBeVisible();
+      await expect(page.getByLabel('Campaign')).toHaveValue(campaign);
+      await page.getByLabel('Credits of each code').fill('2.5');
+      await page.getByRole('button', { name: 'Make codes' }).click();
+      await expect(page.getByRole('form', { name: 'Make these codes?' })).toContainText('2.5 credits');
+      await look(page, script);
+      await page.getByRole('button', { name: 'Confirm' }).click();
+      const codes = page.getByRole('list', { name: 'Codes' }).getByRole('listitem');
+      await expect(codes).toHaveCount(3);
+      const shown = await codes.allTextContents();
+      await look(page, script);
+      const downloading = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Download as text' }).click();
+      const file = await readFile(await (await downloading).path(), 'utf8');
+      expect(file.trim().split('\n')).toEqual(shown.map((code) => code.trim()));
+      await expect(page.getByRole('row', { name: campaign })).toContainText('3');
+      await page.goto('/admin/codes');
+      await expect(page.getByRole('row', { name: campaign })).toBeVisible();
+      await expect(page.getByText(shown[0].trim())).toHaveCount(0);
+      const redeemed = await page.request.post('/api/credits/redeem', { data: { code: shown[0].trim() } });
+      expect(redeemed.status()).toBe(200);
+      // The answer to the form that named no number is meant to be one.
+      const isMeant = (complaint: string) => /400/.test(complaint) || (!script && /\.js csp$/.test(complaint));
+      complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !isMeant(complaint)));
     });
   });
 }

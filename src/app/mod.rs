@@ -18,6 +18,7 @@ mod misspelt;
 mod parts;
 pub mod people;
 pub mod prices;
+mod refused_forms;
 pub mod router;
 pub mod security;
 pub mod serve;

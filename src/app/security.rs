@@ -1,7 +1,6 @@
 //! The headers that tell browsers what this site never does, and the checks that a request is for this site and that a form
 //! is from it.
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -10,9 +9,11 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::cors::open_v1;
+use super::refused_forms::{self, FromElsewhere};
 use super::state::AppState;
 use super::uploads::refuse;
 use crate::i18n::{Text, t};
@@ -22,10 +23,15 @@ use crate::platform::http::envelope::ApiError;
 /// For everything that is no page: nothing may load, nothing may frame it.
 const CSP_NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// Whether a path is for programs.
+pub(super) fn is_data(path: &str) -> bool {
+    ["/api/", "/v1/", "/fn/"].iter().any(|part| path.starts_with(part))
+}
+
 /// Adds the headers to every answer that does not set its own.
 pub async fn add_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_data = ["/api/", "/v1/", "/fn/"].iter().any(|part| path.starts_with(part));
+    let is_data = is_data(path);
     // Fifty files of a page: what only documents obey would be a tenth of their bytes.
     let is_bundle =
         path.strip_prefix('/').is_some_and(|path| path.starts_with(state.site.leptos().site_pkg_dir.as_ref()));
@@ -72,7 +78,7 @@ async fn check_host(State(state): State<AppState>, request: Request, next: Next)
 pub fn protect(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     // A proxy may have changed Host, so that it no longer equals the Origin.
     let origin = state.config.site.public_url.origin().ascii_serialization();
-    let refuse = |_: ProtectionError| ApiError(AppError::Forbidden).into_response();
+    let refuse = |_: ProtectionError| (Extension(FromElsewhere), ApiError(AppError::Forbidden)).into_response();
     let layer = match CsrfLayer::new().add_trusted_origin(&origin) {
         Ok(layer) => layer,
         Err(error) => {
@@ -82,6 +88,7 @@ pub fn protect(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     };
     router
         .layer(layer.with_rejection_response(refuse))
+        .layer(from_fn_with_state(state.clone(), refused_forms::explain))
         // `/v1` is for pages of others too, with a key.
         .layer(from_fn_with_state(state.clone(), open_v1))
         .layer(from_fn_with_state(state.clone(), check_host))

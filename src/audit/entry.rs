@@ -80,10 +80,12 @@ pub enum Action {
     UserErased,
     /// The codes of a campaign can be redeemed no more.
     CodesEnded,
+    /// Codes of a campaign were made.
+    CodesMade,
 }
 
 impl Action {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::SignUp,
         Self::SignIn,
         Self::SignInFailed,
@@ -106,6 +108,7 @@ impl Action {
         Self::UserExported,
         Self::UserErased,
         Self::CodesEnded,
+        Self::CodesMade,
     ];
 
     /// The stored and shown name.
@@ -134,6 +137,7 @@ impl Action {
             Self::UserExported => "user_exported",
             Self::UserErased => "user_erased",
             Self::CodesEnded => "codes_ended",
+            Self::CodesMade => "codes_made",
         }
     }
 
@@ -169,6 +173,7 @@ impl Action {
             Self::UserExported => Text::AuditUserExported,
             Self::UserErased => Text::AuditUserErased,
             Self::CodesEnded => Text::AuditCodesEnded,
+            Self::CodesMade => Text::AuditCodesMade,
         }
     }
 

@@ -167,6 +167,13 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+/// Nothing, and nothing after it.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), next_cursor: None }
+    }
+}
+
 /// What became of credits, as people read it: work is one line, whatever entries it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {

@@ -19,7 +19,11 @@ pub fn ErrorPage(
     /// Finds this request in the log.
     #[prop(optional_no_strip)]
     request_id: Option<String>,
+    /// The page that this came from, to go back to.
+    #[prop(optional_no_strip)]
+    back: Option<String>,
 ) -> impl IntoView {
+    let way_on = back.map_or(("/chat".to_owned(), Text::ToTheChat), |back| (back, Text::BackToPage));
     view! {
         <div class="m-auto flex max-w-md flex-col items-center gap-6 px-4 py-16 text-center">
             <BrokenMosaic />
@@ -29,7 +33,7 @@ pub fn ErrorPage(
                 <p class="text-ink-soft text-pretty">{text}</p>
             </div>
             <div class="flex flex-wrap justify-center gap-2">
-                <Button href="/chat" label=t(Text::ToTheChat) variant=ButtonVariant::Primary />
+                <Button href=way_on.0 label=t(way_on.1) variant=ButtonVariant::Primary />
                 <Button href="/" label=t(Text::Home) />
             </div>
             {request_id

@@ -32,6 +32,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Theme {
 /// A page that says what went wrong.
 #[must_use]
 pub fn error_page(site: &Site, theme: Theme, error: &AppError) -> Response {
+    error_page_with(site, theme, error, None, None)
+}
+
+/// The same, for whoever sent something from the page `back`, and with another text where the error's own says too little.
+#[must_use]
+pub fn error_page_with(
+    site: &Site,
+    theme: Theme,
+    error: &AppError,
+    said: Option<Text>,
+    back: Option<String>,
+) -> Response {
     let status = error.status();
     let (title, text) = match error {
         AppError::NotFound => (t(Text::NotFoundTitle), t(Text::NotFoundText).to_owned()),
@@ -40,10 +52,11 @@ pub fn error_page(site: &Site, theme: Theme, error: &AppError) -> Response {
         AppError::Internal => (t(Text::InternalTitle), t(Text::InternalText).to_owned()),
         _ => (t(Text::DidNotWork), error.to_string()),
     };
+    let text = said.map_or(text, |said| t(said).to_owned());
     let page =
         StaticPage { title, description: "", path: "/", canonical: None, theme, prefetch: false, is_secret: false };
     let request_id = Some(current_request_id());
-    let html = render_static_page(page, site.leptos(), || view! { <ErrorPage status title text request_id /> });
+    let html = render_static_page(page, site.leptos(), || view! { <ErrorPage status title text request_id back /> });
     let mut response = static_response(status, html);
     if let AppError::RateLimited { retry_after_secs, .. } = error {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after_secs));

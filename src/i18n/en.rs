@@ -881,6 +881,10 @@ pub const fn say(text: Text) -> &'static str {
             "This address is an administrator’s: sign in to its account in this browser, then open the link again. If you didn’t create that account, don’t: reset its password instead."
         }
         Text::BackToAccount => "Back to your account",
+        Text::BackToPage => "Back to the page",
+        Text::SentFromElsewhere => {
+            "This was sent from another site, so nothing was changed. Open the page here and send it again."
+        }
         Text::MailVerify => {
             "An account on Tessera was created with this email address. Please confirm that the address is yours."
         }
@@ -1341,13 +1345,54 @@ pub const fn say(text: Text) -> &'static str {
         Text::FirstAndWhole => "First token / whole",
         Text::LedgerListed => "The ledger of all users, newest first; the last 24 hours unless a chart led here.",
         Text::CodesListed => {
-            "Codes are made and printed by the command tessera codes create; only their hashes are kept. Ending a campaign ends its codes: what was given stays."
+            "Campaigns are made here or by the command tessera codes create, and their codes are shown once: only their hashes are kept. Ending a campaign ends its codes: what was given stays."
         }
         Text::CampaignColumn => "Campaign",
         Text::CodesOpen => "Can be redeemed",
         Text::CodesUsed => "Times redeemed",
         Text::EndCampaign => "End",
         Text::AskEndCampaign => "End the codes of “{name}”, of which {count} can still be redeemed?",
+        Text::CampaignHint => "1 to 60 characters; people see it in their ledger.",
+        Text::MakeCodes => "Make codes",
+        Text::AskMakeCodes => "Make these codes?",
+        Text::CodesNew => "New codes",
+        Text::CodesMade => {
+            "Copy or download these codes now: only their hashes are kept, so nobody can show them later."
+        }
+        Text::CodesAsText => "Download as text",
+        Text::CodeCredits => "Credits of each code",
+        Text::CodeCreditsHint => {
+            "Up to six decimals. With days of a plan it can be empty: then as many as these days bring."
+        }
+        Text::CodeCount => "Number of codes",
+        Text::CodeCountHint => "1 to 1000; empty: 1.",
+        Text::CodeOwn => "A code of your own",
+        Text::CodeOwnHint => "4 to 64 letters and digits, such as WELCOME; empty: random codes.",
+        Text::CodeUses => "Uses of each in all",
+        Text::CodeUsesHint => "0: without limit; empty: 1.",
+        Text::CodePerUser => "Uses by one user",
+        Text::CodePerUserHint => "At least 1; empty: 1.",
+        Text::CodeExpires => "Last day to redeem",
+        Text::CodeExpiresHint => "In UTC; empty: without end.",
+        Text::CodeCreditsLast => "Days that the credits last",
+        Text::CodeCreditsLastHint => "From when they are redeemed; empty: they do not expire.",
+        Text::CodeDays => "Days of the plan",
+        Text::CodeDaysHint => "The code gives the plan for so long; empty: no plan.",
+        Text::CodeUnlimited => "without limit",
+        Text::CampaignWrong => "It has 1 to {most} characters.",
+        Text::CodeCreditsWrong => "It is a number above 0 with at most six decimals.",
+        Text::CodeNumberWrong => "It is a whole number.",
+        Text::CodeCountWrong => "It is a whole number from 1 to {most}.",
+        Text::CodeCountWithOwn => "There is only one of a code of your own.",
+        Text::CodeOwnWrong => "It has 4 to 64 letters and digits.",
+        Text::CodeTaken => "There is such a code already.",
+        Text::CodePlanUnknown => "There is no such plan.",
+        Text::CodeDaysWrong => "It is a whole number of days, 1 to {most}.",
+        Text::CodePerUserWrong => "It is at least 1.",
+        Text::CodeExpiresWrong => "It is a day, such as 2026-12-31.",
+        Text::CodeExpiresOver => "That day is over.",
+        Text::CodeCreditsEndWithPlan => "The credits end with the days of the plan.",
+        Text::AuditCodesMade => "Made codes",
         Text::OutcomeOk => "Answered",
         Text::OutcomeStopped => "Stopped",
         Text::OutcomeTimeout => "Timed out",

@@ -183,6 +183,19 @@ impl AppSecret {
         Ok([&[VERSION][..], &nonce, &sealed].concat())
     }
 
+    /// Bytes that nobody knows who does not know the secret, the same again for the same purpose and context.
+    ///
+    /// # Errors
+    /// [`AppError::Internal`].
+    pub fn derive(&self, purpose: &str, context: &[u8]) -> AppResult<[u8; 32]> {
+        let secret = Salt::new(HKDF_SHA256, SALT).extract(self.0.current.expose_secret().as_bytes());
+        let mut bytes = [0; 32];
+        // The keys of seals have no context.
+        let about = [purpose.as_bytes(), b"\0", context];
+        let done = secret.expand(&about, HKDF_SHA256).and_then(|made| made.fill(&mut bytes));
+        done.map(|()| bytes).map_err(|_| AppError::Internal)
+    }
+
     /// Opens what was sealed with this secret, or with the one of before; `None` for all else.
     #[must_use]
     pub fn open(&self, purpose: &str, context: &[u8], sealed: &[u8]) -> Option<Opened> {
@@ -253,6 +266,16 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(one.open("keys", b"ada", &changed), None, "{at}");
         }
+    }
+
+    #[test]
+    fn what_is_derived_is_the_same_for_the_same_alone() {
+        let one = secret(&[("APP_SECRET", ONE)]);
+        let derived = one.derive("codes", b"ada").unwrap();
+        assert_eq!(one.derive("codes", b"ada").unwrap(), derived);
+        assert_ne!(one.derive("codes", b"bob").unwrap(), derived);
+        assert_ne!(one.derive("keys", b"ada").unwrap(), derived);
+        assert_ne!(secret(&[("APP_SECRET", TWO)]).derive("codes", b"ada").unwrap(), derived);
     }
 
     #[test]

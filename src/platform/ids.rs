@@ -23,6 +23,13 @@ macro_rules! ids {
                 Self(Uuid::now_v7())
             }
 
+            /// The smallest of this time or later, in milliseconds since 1970: ids begin with their time, so they are an index over
+            /// it.
+            #[must_use]
+            pub fn first_of(millis: i64) -> Self {
+                Self(Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80))
+            }
+
             /// Smaller than all others, as a bound.
             #[must_use]
             pub const fn min() -> Self {
@@ -163,6 +170,7 @@ impl From<EntryId> for LotId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::db::now_millis;
 
     const TEXT: &str = "0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4aab";
 
@@ -173,6 +181,18 @@ mod tests {
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
         assert_eq!(serde_json::from_str::<UserId>(&format!("\"{TEXT}\"")).unwrap(), id);
         assert!("0193".parse::<UserId>().is_err());
+    }
+
+    #[test]
+    fn ids_are_an_index_over_time() {
+        let before = now_millis();
+        let id = AttemptId::now_v7();
+        assert!(AttemptId::first_of(before) < id && id < AttemptId::first_of(now_millis() + 1));
+        let time = 0x0193_a1b2_c3d4;
+        let id: UserId = TEXT.parse().unwrap();
+        assert!(UserId::first_of(time) < id && id < UserId::first_of(time + 1));
+        // From before 1970 there is none.
+        assert_eq!([UserId::first_of(0), UserId::first_of(-1)], [UserId::min(); 2]);
     }
 
     #[test]

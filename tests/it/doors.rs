@@ -45,6 +45,7 @@ const FOR_ADMINS: &[(&str, &str, u16)] = &[
     ("GET", "/api/admin/costs", 200),
     ("GET", "/api/admin/attempts", 200),
     ("GET", "/api/admin/prices", 200),
+    ("POST", "/api/admin/codes", 200),
     ("GET", "/admin", 200),
     ("GET", "/admin/costs", 200),
     ("GET", "/admin/costs/attempts", 200),
@@ -234,6 +235,7 @@ pub const TABLE: &[Row] = &[
     ("GET", "/api/admin/costs", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/attempts", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
     ("GET", "/api/admin/prices", Nothing, Bare, [401, 403, 403, 403, 403, 403]),
+    ("POST", "/api/admin/codes", Nothing, Json(r#"{"campaign":"doors","credits":1}"#), [401, 403, 403, 403, 403, 403]),
     // Nothing is known of this request, and this purchase is nobody's. What is known is shown by tests of their own.
     ("GET", "/api/admin/traces/{id}", Named("no-request"), Bare, [401, 403, 403, 403, 403, 403]),
     ("POST", "/api/admin/traces/{id}/goodwill", Named("no-request"), Json(r#"{"reason":"why"}"#), [401, 403, 403, 403, 403, 403]),
@@ -596,6 +598,27 @@ async fn a_form_leads_whoever_is_signed_out_to_the_page_that_it_is_on() {
         forms += 1;
     }
     assert!(forms >= 15, "{forms} forms");
+}
+
+/// A form that comes from elsewhere is refused on a page, which leads to one that can be looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_leads_back_to_its_page() {
+    let app = app().await;
+    let cast = Cast::of(&app).await;
+    let mut forms = 0;
+    for row in TABLE.iter().filter(|row| matches!(row.3, Form(_)) && !row.1.starts_with("/fn/")) {
+        let request = cast.request(&app, row, &cast.owner, ROLES[1]).await;
+        let request = request.header("accept", "text/html").header("sec-fetch-site", "cross-site");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 403, "{}", row.1);
+        let page = response.text().await.unwrap();
+        let (before, _) = page.split_once("Back to the page").unwrap_or_else(|| panic!("{}: {page}", row.1));
+        let (_, link) = before.rsplit_once("href=\"").unwrap();
+        let back = link.split('"').next().unwrap();
+        assert_ne!(cast.owner.get(back).send().await.unwrap().status(), 405, "{}: {back}", row.1);
+        forms += 1;
+    }
+    assert!(forms >= 30, "{forms} forms");
 }
 
 /// `docs/SECURITY.md` has the table for people. `ROUTE_TABLE=write` writes it anew.

@@ -28,6 +28,7 @@ mod closes;
 mod cloudinary;
 mod cloudinary_sdk;
 mod cluster;
+mod code_making;
 mod codes;
 mod commands;
 mod config;

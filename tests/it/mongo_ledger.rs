@@ -1,6 +1,7 @@
 //! The ledger as it is in MongoDB: databases from before there were fractions and lots, servers from then that still run,
 //! and the ways in which used credits are taken from lots.
 
+use futures::TryStreamExt;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::error::{ErrorKind, WriteFailure};
 use mongodb::{Collection, Database};
@@ -16,8 +17,11 @@ use tessera::platform::amount::Amount;
 use tessera::platform::db::mongo::to_bson;
 use tessera::platform::db::now_millis;
 use tessera::platform::ids::{ApiKeyId, EntryId, ImageId, MessageId, OwnerId, UserId, WorkId};
+use tessera::stats::store::EntryFilter;
+use uuid::Uuid;
 
 use crate::contracts::open_at;
+use crate::ledger::posting;
 use crate::mongod::{Kind, Mongod};
 use crate::support::assert_audit_is_clean;
 
@@ -633,4 +637,36 @@ async fn counts_that_nobody_asks_for_any_more_are_forgotten() {
     assert_eq!(store.spending(owner).await.unwrap(), [(key.to_string(), credits(1))].into());
     assert_eq!(store.expire_lots(much_later, 10).await.unwrap(), 0);
     assert_audit_is_clean(store.as_ref()).await;
+}
+
+/// However many entries there are, a page of them is read along an index, and nothing is sorted: the database says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_ledger_is_read_in_the_order_of_its_index() {
+    let mongod = Mongod::start(Kind::Standalone).await;
+    let uri = mongod.uri();
+    let (stores, database) = (open_at(&uri).await, database(&uri).await);
+    // More than an account keeps with itself.
+    for n in 0..30 {
+        let key = format!("entry {n}");
+        stores.credits.post(posting(OwnerId::from(Uuid::now_v7()), PostingKind::Grant, 1, &key)).await.unwrap();
+    }
+    let owner = OwnerId::from(Uuid::now_v7());
+    for n in 0..30 {
+        stores.credits.post(posting(owner, PostingKind::Adjust, 1, &format!("more {n}"))).await.unwrap();
+    }
+    database.run_command(doc! { "profile": 2 }).await.unwrap();
+    let all = EntryFilter { from: 0, until: now_millis() + 60_000, ..EntryFilter::default() };
+    let adjusted = EntryFilter { kind: Some(EntryKind::Adjust), ..all };
+    let chats = EntryFilter { kind: Some(EntryKind::Settle), work: Some(WorkKind::Chat), ..all };
+    for (filter, before) in [(all, i64::MAX), (all, now_millis()), (adjusted, i64::MAX), (chats, i64::MAX)] {
+        stores.statistics.list_entries(filter, (before, Uuid::max()), 5).await.unwrap();
+    }
+    database.run_command(doc! { "profile": 0 }).await.unwrap();
+    let asked = collection(&database, "system.profile").find(doc! { "command.aggregate": "ledger" }).await.unwrap();
+    let asked: Vec<Document> = asked.try_collect().await.unwrap();
+    assert_eq!(asked.len(), 4, "{asked:#?}");
+    for one in asked {
+        assert_eq!(one.get_str("planSummary").unwrap(), "IXSCAN { at: 1, id: 1 }", "{one}");
+        assert!(!one.get_bool("hasSortStage").unwrap_or(false), "{one}");
+    }
 }

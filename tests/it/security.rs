@@ -85,6 +85,64 @@ async fn what_comes_from_another_site_changes_nothing() {
     assert_eq!(user.credits().await["available"], 8);
 }
 
+/// What browsers accept where they show what comes.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+#[tokio::test]
+async fn whoever_sends_a_form_of_another_site_from_a_browser_is_told_on_a_page() {
+    let app = TestApp::start().await;
+    let user = app.user().await;
+    let from_elsewhere = |accept: &'static str, language: &'static str| {
+        let form = user.post_form("/dashboard", &[("code", "WELCOME")]).header("sec-fetch-site", "cross-site");
+        form.header("accept", accept).header("accept-language", language)
+    };
+    for (language, told) in [("en", "sent from another site"), ("zh", "来自其他网站")] {
+        let response = from_elsewhere(BROWSER, language).send().await.unwrap();
+        let headers = response.headers();
+        assert_eq!(
+            (response.status().as_u16(), &headers["content-type"]),
+            (403, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        assert!(headers["content-security-policy"].to_str().unwrap().contains("style-src"), "{headers:?}");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        let page = response.text().await.unwrap();
+        assert!(page.contains(told) && page.contains("href=\"/dashboard\""), "{page}");
+    }
+    // Scripts get what they know, and so does what is sent to the API.
+    for accept in ["*/*", "application/json", "application/json, text/plain, */*"] {
+        assert_eq!(answer(from_elsewhere(accept, "en")).await.1["code"], "forbidden", "{accept}");
+    }
+    let api = user.post("/api/auth/logout").header("accept", BROWSER).header("sec-fetch-site", "cross-site");
+    assert_eq!(answer(api).await.1["code"], "forbidden");
+}
+
+#[tokio::test]
+async fn whoever_sends_forms_too_often_from_a_browser_is_told_on_a_page() {
+    let app = TestApp::start_with(&[("RATE_LIMIT_PER_MINUTE", "10")]).await;
+    let user = app.user().await;
+    // So large that it is asked before reading whether it may come.
+    let send = |accept: &'static str| {
+        let form = user.post("/account/avatar").header("content-type", "multipart/form-data; boundary=x");
+        form.header("accept", accept).body(vec![b'x'; 100_000])
+    };
+    let mut sent = 0;
+    let refused = loop {
+        let response = send(BROWSER).send().await.unwrap();
+        if response.status() == 429 {
+            break response;
+        }
+        sent += 1;
+        assert!(sent < 1000, "there is no end to it: {}", response.status());
+    };
+    let headers = refused.headers().clone();
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    assert!(headers.contains_key("retry-after") && headers["ratelimit-remaining"] == "0", "{headers:?}");
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("Too many requests") && page.contains("href=\"/account\""), "{page}");
+    let (status, body) = answer(send("*/*")).await;
+    assert_eq!((status, &body["code"]), (429, &json!("rate_limited")));
+}
+
 #[tokio::test]
 async fn sizes_methods_and_unknown_addresses_get_clear_answers() {
     let app = TestApp::start().await;

@@ -94,9 +94,12 @@ pub fn refuse_sender(site: &Site, theme: Theme, path: &str, headers: &HeaderMap,
 }
 
 /// The page of a form: where it is sent, unless nothing can be looked at there. `tests/it/doors.rs` tries each.
-fn page_of(path: &str) -> &str {
+#[must_use]
+pub fn page_of(path: &str) -> &str {
     match path {
         "/account/erase" => path,
+        // They are on every page.
+        "/theme" | "/language" | "/notices" | "/sign-out" => "/",
         _ if path.starts_with("/account/") => "/account",
         _ => path.strip_suffix("/versions").unwrap_or(path),
     }

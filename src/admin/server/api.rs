@@ -43,6 +43,7 @@ where
         .merge(traces_api::routes())
         .merge(operations_api::routes())
         .merge(super::prices::routes())
+        .merge(super::codes::routes())
 }
 
 /// How many sessions were ended.

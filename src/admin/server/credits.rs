@@ -51,14 +51,7 @@ impl Admin {
         change: CreditsChange,
     ) -> AppResult<Adjusted> {
         let reason = checked(&change)?;
-        let key = match key {
-            Some(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => key,
-            Some(_) => {
-                let problem = "The key is 1 to 255 visible ASCII characters.";
-                return Err(AppError::invalid("Idempotency-Key", problem));
-            }
-            None => Uuid::now_v7().to_string(),
-        };
+        let key = checked_key(key)?;
         self.directory.find(id).await?.ok_or(AppError::NotFound)?;
         let key = format!("admin:{key}");
         let posting = NewPosting {
@@ -88,6 +81,15 @@ impl Admin {
         let written = AuditEntry::new(by.actor(), Action::CreditsAdjusted, Some(id)).after(about);
         self.log().record(written.once(format!("adjust:{id}:{key}"))).await;
         Ok(adjusted)
+    }
+}
+
+/// What names this one time, made where nothing does.
+pub(super) fn checked_key(key: Option<String>) -> AppResult<String> {
+    match key {
+        Some(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(key),
+        Some(_) => Err(AppError::invalid("Idempotency-Key", "The key is 1 to 255 visible ASCII characters.")),
+        None => Ok(Uuid::now_v7().to_string()),
     }
 }
 

@@ -34,6 +34,7 @@ pub struct LedgerQuery {
 }
 
 /// Entries, and the addresses of their users by id.
+#[derive(Default)]
 pub struct LedgerPage {
     pub entries: Page<ListedEntry>,
     pub names: BTreeMap<String, String>,

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use uuid::Uuid;
 
 pub use self::mongo::MongoAuditStore;
 pub use self::sqlite::SqliteAuditStore;
@@ -46,15 +45,10 @@ pub trait AuditStore: Send + Sync {
     async fn forget_sign_ins_of(&self, user: UserId) -> StoreResult<()>;
 }
 
-/// The smallest id of this time or later: ids begin with their time, so they are an index over it.
-fn first_id_of(millis: i64) -> AuditId {
-    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).into()
-}
-
 /// The ids that a page may hold: from the first on, and before the second.
 fn bounds(filter: &AuditFilter, before: AuditId) -> (AuditId, AuditId) {
-    let from = filter.from.map_or(AuditId::min(), first_id_of);
-    (from, filter.until.map_or(before, |until| first_id_of(until).min(before)))
+    let from = filter.from.map_or(AuditId::min(), AuditId::first_of);
+    (from, filter.until.map_or(before, |until| AuditId::first_of(until).min(before)))
 }
 
 /// An entry as both databases keep it.

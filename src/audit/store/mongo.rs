@@ -6,7 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{AuditFilter, AuditStore, Row, bounds, first_id_of};
+use super::{AuditFilter, AuditStore, Row, bounds};
 use crate::audit::{Action, AuditEntry};
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreResult, to_i64};
@@ -101,7 +101,7 @@ impl AuditStore for MongoAuditStore {
         let sign_ins = Action::ALL.into_iter().filter(|action| action.is_sign_in()).map(Action::as_str);
         let old = doc! {
             "action": { "$in": sign_ins.collect::<Vec<_>>() },
-            "_id": { "$lt": to_bson(first_id_of(before)) },
+            "_id": { "$lt": to_bson(AuditId::first_of(before)) },
         };
         let entries = self.sign_ins.clone();
         run(async move { entries.delete_many(old).await }).await?;

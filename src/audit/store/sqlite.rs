@@ -5,7 +5,7 @@ use std::fmt::Write;
 use async_trait::async_trait;
 use rusqlite::{ToSql, params, params_from_iter};
 
-use super::{AuditFilter, AuditStore, Row, bounds, first_id_of};
+use super::{AuditFilter, AuditStore, Row, bounds};
 use crate::audit::{Action, AuditEntry};
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Sqlite};
@@ -93,7 +93,7 @@ impl AuditStore for SqliteAuditStore {
             .write(Durability::Relaxed, move |connection| {
                 let mut forget = connection.prepare_cached("DELETE FROM audit_log WHERE action = ?1 AND id < ?2")?;
                 for action in Action::ALL.into_iter().filter(|action| action.is_sign_in()) {
-                    forget.execute(params![action.as_str(), first_id_of(before)])?;
+                    forget.execute(params![action.as_str(), AuditId::first_of(before)])?;
                 }
                 Ok(())
             })

@@ -1,2 +1,3 @@
--- Open holds are few: those whose lease is over are found among those of all users. One index less to write, twice a message.
-DROP INDEX holds_open;
+-- The ledger of all is listed in this order: entries of one time by their id.
+DROP INDEX ledger_by_time;
+CREATE INDEX ledger_by_time ON ledger (created_at, id);

@@ -43,6 +43,13 @@ pub fn wants_event_stream(headers: &HeaderMap) -> bool {
     stream > 0.0 && stream >= weight_of(headers, &ACCEPT, &["application/json", "application/*", "*/*"])
 }
 
+/// Whether the client would rather have a page than JSON. It has to name it, as browsers do where people look at what comes.
+#[must_use]
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    let html = weight_of(headers, &ACCEPT, &["text/html"]);
+    html > 0.0 && html > weight_of(headers, &ACCEPT, &["application/json"])
+}
+
 /// Whether the client would rather have a PDF than JSON. It has to name it.
 #[must_use]
 pub fn wants_pdf(headers: &HeaderMap) -> bool {
@@ -114,6 +121,20 @@ mod tests {
             assert!(!wants_event_stream(&headers(&ACCEPT, no)), "{no}");
         }
     }
+
+    #[test]
+    fn a_page_is_for_who_names_it_and_would_not_rather_have_json() {
+        let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for yes in [firefox, "text/html", "application/json;q=0.9, Text/HTML"] {
+            assert!(wants_html(&headers(&ACCEPT, yes)), "{yes}");
+        }
+        for no in
+            ["", "*/*", "text/*", "application/json, text/plain, */*", "text/html;q=0", "text/html, application/json"]
+        {
+            assert!(!wants_html(&headers(&ACCEPT, no)), "{no}");
+        }
+    }
+
     #[test]
     fn metrics_are_classic_for_who_asks_for_plain_text() {
         for yes in

@@ -129,7 +129,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Self(error) = self;
         let body = Failure::of(&error, current_request_id());
-        error_response(&error, error.status(), Json(body))
+        let mut response = error_response(&error, error.status(), Json(body));
+        // For who would rather have a page of it.
+        response.extensions_mut().insert(error);
+        response
     }
 }
 

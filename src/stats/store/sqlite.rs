@@ -90,6 +90,23 @@ const ENTRY: &str = "l.id, l.owner_id, l.kind, l.amount, l.key, l.lots, l.create
 const LEDGER: &str = "ledger l LEFT JOIN holds h ON l.kind = 'settle'
     AND h.id = unhex(replace(substr(l.key, instr(l.key, ':') + 1, 36), '-', ''))";
 
+/// The entries from `?1` on and before `?2` and `?3`, at most `?4`.
+fn page_of_entries(filter: EntryFilter) -> String {
+    let mut only = String::new();
+    // Writing to a string does not fail.
+    if let Some(kind) = filter.kind {
+        _ = write!(only, " AND l.kind = '{}'", kind.as_str());
+    }
+    if let Some(work) = filter.work {
+        _ = write!(only, " AND h.kind = '{}'", work.as_str());
+    }
+    format!(
+        "SELECT {ENTRY}, l.request_id, l.reason FROM {LEDGER}
+         WHERE l.created_at >= ?1 AND (l.created_at, l.id) < (?2, ?3){only}
+         ORDER BY l.created_at DESC, l.id DESC LIMIT ?4"
+    )
+}
+
 fn read_payment(row: &Row<'_>) -> StoreResult<RawPayment> {
     let (state, currency): (String, String) = (row.get(0)?, row.get(3)?);
     Ok(RawPayment {
@@ -333,24 +350,41 @@ impl StatsStore for SqliteStatsStore {
     ) -> StoreResult<Vec<ListedEntry>> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let EntryFilter { from, until, kind, work } = filter;
                 // As with attempts.
-                let before = before.min((until, Uuid::nil()));
-                let mut only = String::new();
-                // Writing to a string does not fail.
-                if let Some(kind) = kind {
-                    _ = write!(only, " AND l.kind = '{}'", kind.as_str());
-                }
-                if let Some(work) = work {
-                    _ = write!(only, " AND h.kind = '{}'", work.as_str());
-                }
-                let sql = format!(
-                    "SELECT {ENTRY}, l.request_id, l.reason FROM {LEDGER}
-                     WHERE l.created_at >= ?1 AND (l.created_at, l.id) < (?2, ?3){only}
-                     ORDER BY l.created_at DESC, l.id DESC LIMIT ?4"
-                );
-                read_all(connection, &sql, params![from, before.0, before.1, limit], read_listed)
+                let before = before.min((filter.until, Uuid::nil()));
+                let sql = page_of_entries(filter);
+                read_all(connection, &sql, params![filter.from, before.0, before.1, limit], read_listed)
             })
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::credits::EntryKind;
+
+    /// However many entries there are, a page of them is read along an index, and nothing is sorted.
+    #[tokio::test]
+    async fn a_page_of_the_ledger_is_read_in_the_order_of_its_index() {
+        let folder = TempDir::new().unwrap();
+        let db = Sqlite::open(&folder.path().join("tessera.db")).unwrap();
+        let all = EntryFilter::default();
+        for filter in [
+            all,
+            EntryFilter { kind: Some(EntryKind::Grant), ..all },
+            EntryFilter { kind: Some(EntryKind::Settle), work: Some(WorkKind::Chat), ..all },
+            EntryFilter { work: Some(WorkKind::Image), ..all },
+        ] {
+            let steps = db.read(move |connection| {
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", page_of_entries(filter)))?;
+                let steps = plan.query_map(params![0, 1, Uuid::max(), 25], |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            let steps = steps.await.unwrap();
+            assert!(steps.contains("ledger_by_time") && !steps.contains("TEMP B-TREE"), "{filter:?}: {steps}");
+        }
     }
 }

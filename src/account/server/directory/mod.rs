@@ -6,7 +6,6 @@ mod sqlite;
 use std::fmt;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 pub use self::mongo::MongoUserDirectory;
 pub use self::sqlite::SqliteUserDirectory;
@@ -68,13 +67,6 @@ pub struct UserFilter {
     pub from: Option<i64>,
     /// Who registered before.
     pub until: Option<i64>,
-}
-
-impl UserFilter {
-    /// The lowest id of this time.
-    fn first_id(at: i64) -> UserId {
-        Uuid::from_u128(u128::try_from(at).unwrap_or_default() << 80).into()
-    }
 }
 
 /// A user in a list.

@@ -138,7 +138,7 @@ impl UserDirectory for MongoUserDirectory {
             (_, None) => {}
         }
         for (at, bound) in [(filter.from, "$gte"), (filter.until, "$lt")] {
-            ids.extend(at.map(|at| doc! { "_id": { bound: to_bson(UserFilter::first_id(at)) } }));
+            ids.extend(at.map(|at| doc! { "_id": { bound: to_bson(UserId::first_of(at)) } }));
         }
         if !ids.is_empty() {
             which.insert("$and", ids);

@@ -54,7 +54,7 @@ fn statement(
     }
     for (at, bound) in [(filter.from, ">="), (filter.until, "<")] {
         if let Some(at) = at {
-            values.push(Box::new(UserFilter::first_id(at)));
+            values.push(Box::new(UserId::first_of(at)));
             _ = write!(only, " AND u.id {bound} ?{}", values.len());
         }
     }

@@ -5,14 +5,13 @@ use axum::response::Response;
 use leptos::prelude::*;
 
 use super::figures::dollars;
-use super::frame::{Section, next_page, only_of_time, page, problem_text};
+use super::frame::{Section, found_or_problem, next_page, only_of_time, page};
 use super::trace_sections::outcome_text;
 use super::views::views;
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::stats::{AttemptItem, AttemptsQuery};
 use crate::admin::server::views::ViewedList;
-use crate::credits::Page;
 use crate::document::response::error_page;
 use crate::i18n::{Text, grouped, t};
 use crate::platform::http::envelope::ApiError;
@@ -35,12 +34,8 @@ pub async fn show(
         Ok(ApiQuery(query)) => query,
         Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
     };
-    // What is wrong with a field is said above the form.
-    let (found, problem) = match admin.list_attempts(visitor.by, &query).await {
-        Ok(found) => (found, None),
-        Err(error) if error.status() == 400 => {
-            (Page { items: Vec::new(), next_cursor: None }, Some(problem_text(&error)))
-        }
+    let (found, problem) = match found_or_problem(admin.list_attempts(visitor.by, &query).await) {
+        Ok(found) => found,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let saved = match admin.saved_views(visitor.by, ViewedList::Attempts).await {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::frame::{Section, next_page, page, problem_text};
+use super::frame::{Section, found_or_problem, next_page, page};
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::audit::{AuditItem, AuditQuery};
@@ -33,12 +33,8 @@ pub async fn show(
         Ok(ApiQuery(query)) => query,
         Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
     };
-    // What is wrong with a field is said above the form.
-    let (found, names, problem) = match load(&admin, &visitor, &query).await {
-        Ok((found, names)) => (found, names, None),
-        Err(error) if error.status() == 400 => {
-            (Page { items: Vec::new(), next_cursor: None }, BTreeMap::new(), Some(problem_text(&error)))
-        }
+    let ((found, names), problem) = match found_or_problem(load(&admin, &visitor, &query).await) {
+        Ok(found) => found,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let status = if problem.is_some() { 400 } else { 200 };

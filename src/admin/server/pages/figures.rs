@@ -23,11 +23,13 @@ pub struct Figure {
     pub read: Read,
 }
 
-/// `$1,234.5678`: all that is shown of millionths of a dollar, without what is smaller.
+/// `$1,234.50` or `$0.000012`: not rounded, so that what is shown adds up, and nothing that costs looks free; at least cents.
 pub fn dollars(micros: i64) -> String {
     let size = micros.unsigned_abs();
-    let minus = if micros <= -100 { "\u{2212}" } else { "" };
-    format!("{minus}${}.{:04}", grouped(size / 1_000_000), size % 1_000_000 / 100)
+    let minus = if micros < 0 { "\u{2212}" } else { "" };
+    let part = format!("{:06}", size % 1_000_000);
+    let (cents, rest) = part.split_at(2);
+    format!("{minus}${}.{cents}{}", grouped(size / 1_000_000), rest.trim_end_matches('0'))
 }
 
 fn count(number: u64) -> (i64, String) {
@@ -203,9 +205,17 @@ mod tests {
 
     #[test]
     fn numbers_are_written_exactly() {
-        assert_eq!(dollars(1_234_567_890), "$1,234.5678");
-        assert_eq!(dollars(-1_500), "\u{2212}$0.0015");
-        assert_eq!(dollars(-99), "$0.0000", "nothing has no sign");
+        for (micros, text) in [
+            (1_234_567_890, "$1,234.56789"),
+            (1, "$0.000001"),
+            (-1_500, "\u{2212}$0.0015"),
+            (-1_000_000, "\u{2212}$1.00"),
+            (2_500_000, "$2.50"),
+            (0, "$0.00"),
+            (i64::MIN, "\u{2212}$9,223,372,036,854.775808"),
+        ] {
+            assert_eq!(dollars(micros), text);
+        }
         assert_eq!(part(1, 3), (333, "33.3% (1)".to_owned()));
         assert_eq!(part(0, 0), (0, "0.0% (0)".to_owned()));
     }

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
 
+use super::figures::dollars;
 use super::flag_forms::{FlagForm, FlagTask, confirm_box};
 use super::frame::{Section, page};
 use super::users::role_text;
@@ -124,11 +125,6 @@ impl FlagRow {
             spent,
         })
     }
-}
-
-/// An amount in dollars.
-fn dollars(micros: i64) -> String {
-    format!("${}", Amount::from_micros(micros).as_entry())
 }
 
 /// For whom it is on.

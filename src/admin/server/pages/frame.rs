@@ -9,7 +9,7 @@ use super::visitor::Visitor;
 use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Text, fill, t};
-use crate::platform::error::AppError;
+use crate::platform::error::{AppError, AppResult};
 
 /// The parts of the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,9 +140,31 @@ pub fn problem_text(error: &AppError) -> String {
         "status" => Text::AccountStatus,
         "sort" => Text::UserOrder,
         "action" => Text::AuditAction,
+        "campaign" => Text::CampaignColumn,
+        "credits" => Text::CodeCredits,
+        "days" => Text::CodeDays,
+        "plan" => Text::UserPlan,
+        "count" => Text::CodeCount,
+        "code" => Text::CodeOwn,
+        "uses" => Text::CodeUses,
+        "perUser" => Text::CodePerUser,
+        "expires" => Text::CodeExpires,
+        "creditsLast" => Text::CodeCreditsLast,
         _ => return message.clone(),
     };
     fill(Text::FieldProblem, &[("field", t(label)), ("problem", message)])
+}
+
+/// What a list found; nothing where a field is wrong, and what is then said above its form.
+///
+/// # Errors
+/// All that is no field's.
+pub fn found_or_problem<T: Default>(found: AppResult<T>) -> AppResult<(T, Option<String>)> {
+    match found {
+        Ok(found) => Ok((found, None)),
+        Err(error) if error.status() == 400 => Ok((T::default(), Some(problem_text(&error)))),
+        Err(error) => Err(error),
+    }
 }
 
 /// Of which time a list is, where a chart led to it, and the way to all.

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
 
-use super::frame::{Section, next_page, only_of_time, page, problem_text};
+use super::frame::{Section, found_or_problem, next_page, only_of_time, page};
 use super::visitor::Visitor;
 use crate::admin::server::Admin;
 use crate::admin::server::ledger::{LedgerPage, LedgerQuery};
-use crate::credits::{EntryKind, EntryReason, Page};
+use crate::credits::{EntryKind, EntryReason};
 use crate::document::response::error_page;
 use crate::i18n::{Text, t};
 use crate::platform::amount::Amount;
@@ -35,13 +35,8 @@ pub async fn show(
         Ok(ApiQuery(query)) => query,
         Err(ApiError(error)) => return error_page(&visitor.site, visitor.theme, &error),
     };
-    // What is wrong with a field is said above the form.
-    let (found, problem) = match admin.list_ledger(visitor.by, &query).await {
-        Ok(found) => (found, None),
-        Err(error) if error.status() == 400 => {
-            let entries = Page { items: Vec::new(), next_cursor: None };
-            (LedgerPage { entries, names: BTreeMap::new() }, Some(problem_text(&error)))
-        }
+    let (found, problem) = match found_or_problem(admin.list_ledger(visitor.by, &query).await) {
+        Ok(found) => found,
         Err(error) => return error_page(&visitor.site, visitor.theme, &error),
     };
     let status = if problem.is_some() { 400 } else { 200 };

@@ -3,6 +3,7 @@
 mod attempts;
 mod audit;
 mod closes;
+mod code_forms;
 mod codes;
 mod confirm;
 mod costs;

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::figures::dollars;
 use super::traces::Names;
 use super::user_sections::{rows, section};
 use crate::admin::server::credits::MAX_REASON_CHARS;
@@ -206,11 +207,6 @@ pub fn attempts_section(attempts: Vec<AttemptView>) -> AnyView {
         Column::number(t(Text::UsageCost)),
     ];
     rows(Text::UsageAttempts, columns, attempts.into_iter().map(row).collect())
-}
-
-/// Millionths of a US dollar, exactly.
-fn dollars(micros: i64) -> String {
-    format!("${}.{:06}", micros / 1_000_000, (micros % 1_000_000).abs())
 }
 
 /// The entries of the ledger.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::confirm::TaskForm;
+use super::figures::dollars;
 use crate::admin::server::credits::MAX_REASON_CHARS;
 use crate::admin::server::users::{CreditsNow, KeyNow, SessionNow, StoredNow, UsageNow};
 use crate::credits::{EntryReason, LedgerEntry, Lot};
@@ -207,13 +208,12 @@ pub fn keys_section(keys: Vec<KeyNow>) -> AnyView {
 /// What was asked of providers, and what is stored.
 pub fn usage_section(usage: UsageNow, images: StoredNow) -> AnyView {
     let mebibytes = |bytes: u64| format!("{} MiB", grouped(bytes.div_ceil(1024 * 1024)));
-    let cents = usage.cost_micros / 10_000;
     let all = vec![
         (Text::UsageAttempts, grouped(usage.attempts)),
         (Text::UsageFailed, grouped(usage.failed)),
         (Text::UsageInput, grouped(usage.input_tokens)),
         (Text::UsageOutput, grouped(usage.output_tokens)),
-        (Text::UsageCost, format!("${}.{:02}", grouped(cents.unsigned_abs() / 100), cents.unsigned_abs() % 100)),
+        (Text::UsageCost, dollars(usage.cost_micros)),
         (Text::ImagesMade, grouped(images.made)),
         (Text::ImagesMadeSize, mebibytes(images.made_bytes)),
         (Text::ImagesSentSize, mebibytes(images.sent_bytes)),

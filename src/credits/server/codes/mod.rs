@@ -4,6 +4,7 @@
 //! nobody the same twice. The credits come after it, by a posting that names this use; where a server dies in between, they
 //! are posted later.
 
+pub mod making;
 mod mongo;
 mod sqlite;
 pub mod view;
@@ -166,6 +167,9 @@ pub struct Campaign {
 pub trait CodeStore: Send + Sync {
     /// Adds codes. How many: those that are there already stay as they are.
     async fn add_codes(&self, codes: Vec<NewCode>) -> StoreResult<usize>;
+
+    /// A code that was not ended.
+    async fn find_code(&self, code: SecretHash) -> StoreResult<Option<NewCode>>;
 
     /// Takes one use of a code, in one step.
     async fn use_code(&self, code: SecretHash, user: UserId, at: i64) -> StoreResult<RedeemOutcome>;

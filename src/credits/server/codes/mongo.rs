@@ -2,7 +2,7 @@
 //! once per place.
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run
 use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{RedemptionId, UserId};
 use crate::platform::secret::SecretHash;
+
+/// Codes that are added at a time.
+const AT_ONCE: usize = 32;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,8 +123,7 @@ fn stored(hash: SecretHash) -> bson::Binary {
 #[async_trait]
 impl CodeStore for MongoCodeStore {
     async fn add_codes(&self, codes: Vec<NewCode>) -> StoreResult<usize> {
-        let mut added = 0;
-        for code in codes {
+        let insert = |code: NewCode| {
             let NewCode { hash, campaign, credits, most_uses, per_user, expires_at, credits_last, plan, created_at } =
                 code;
             let hash = stored(hash);
@@ -139,13 +141,21 @@ impl CodeStore for MongoCodeStore {
                 ended,
             };
             let codes = self.codes.clone();
-            match run(async move { codes.insert_one(code).await }).await {
-                Ok(_) => added += 1,
-                Err(error) if is_duplicate(&error) => {}
-                Err(error) => return Err(error),
+            async move {
+                match run(async move { codes.insert_one(code).await }).await {
+                    Ok(_) => Ok(1),
+                    Err(error) if is_duplicate(&error) => Ok(0),
+                    Err(error) => Err(error),
+                }
             }
-        }
-        Ok(added)
+        };
+        // One after the other would be as many waits for the disk.
+        let added: Vec<usize> = stream::iter(codes).map(insert).buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(added.into_iter().sum())
+    }
+
+    async fn find_code(&self, code: SecretHash) -> StoreResult<Option<NewCode>> {
+        self.find(code).await
     }
 
     async fn use_code(&self, code: SecretHash, user: UserId, at: i64) -> StoreResult<RedeemOutcome> {

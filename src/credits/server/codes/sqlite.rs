@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::types::Type;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Campaign, CodeStore, NewCode, PlanDays, RedeemOutcome, Redemption};
 use crate::platform::db::sqlite::{Durability, Sqlite};
@@ -53,6 +53,13 @@ fn read_code(row: &Row<'_>) -> rusqlite::Result<NewCode> {
     })
 }
 
+fn find(connection: &Connection, code: SecretHash) -> rusqlite::Result<Option<NewCode>> {
+    connection
+        .prepare_cached(&format!("SELECT {CODE} FROM codes WHERE hash = ?1 AND ended = 0"))?
+        .query_row([code], read_code)
+        .optional()
+}
+
 fn read_use(row: &Row<'_>) -> rusqlite::Result<Redemption> {
     Ok(Redemption {
         id: row.get(0)?,
@@ -93,14 +100,14 @@ impl CodeStore for SqliteCodeStore {
             .await
     }
 
+    async fn find_code(&self, code: SecretHash) -> StoreResult<Option<NewCode>> {
+        self.db.read(move |connection| Ok(find(connection, code)?)).await
+    }
+
     async fn use_code(&self, code: SecretHash, user: UserId, at: i64) -> StoreResult<RedeemOutcome> {
         self.db
             .write(Durability::Durable, move |connection| {
-                let found = connection
-                    .prepare_cached(&format!("SELECT {CODE} FROM codes WHERE hash = ?1 AND ended = 0"))?
-                    .query_row([code], read_code)
-                    .optional()?;
-                let Some(found) = found else { return Ok(RedeemOutcome::Unknown) };
+                let Some(found) = find(connection, code)? else { return Ok(RedeemOutcome::Unknown) };
                 let count = |sql: &str, user: Option<UserId>| -> rusqlite::Result<u32> {
                     connection.prepare_cached(sql)?.query_row(params![code, user], |row| row.get(0))
                 };

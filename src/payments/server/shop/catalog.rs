@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::offers::{Offers, OnTop};
 use super::plan::Plan;
+use crate::credits::server::codes::making::PlanOffer;
 use crate::platform::amount::Amount;
 use crate::platform::money::{Currency, Money};
 
@@ -51,6 +52,16 @@ impl Catalog {
     #[must_use]
     pub fn pack(&self, id: &str) -> Option<&Pack> {
         self.packs.iter().find(|pack| pack.id == id)
+    }
+
+    /// The plans of which codes can give days.
+    #[must_use]
+    pub fn plan_offers(&self) -> Vec<PlanOffer> {
+        let offer = |plan: &Plan| {
+            let Plan { id, name, credits, per_minute, .. } = plan.clone();
+            PlanOffer { id, name, credits, per_minute }
+        };
+        self.plans.iter().map(offer).collect()
     }
 }
 

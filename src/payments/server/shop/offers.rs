@@ -140,7 +140,7 @@ pub(super) fn read_offers<'a>(
     let zone = catalog.seller.zone();
     let mut offers = Offers::default();
     if file.has("bonus") {
-        offers.bonuses = read_bonuses(reading, file, currency, &zone);
+        offers.bonuses = read_bonuses(reading, file, currency, &catalog.packs, &zone);
     }
     if let Field::Is(section) = reading.section(file, "sign_up") {
         reading.only(&section, &["name", "credits", "days", "from", "until"]);
@@ -174,6 +174,7 @@ fn read_bonuses<'a>(
     reading: &mut Reading<'a>,
     file: &Section<'a>,
     currency: Option<Currency>,
+    packs: &[Pack],
     zone: &TimeZone,
 ) -> Vec<Bonus> {
     let named = |n: usize, table: &DeTable<'a>| {
@@ -209,6 +210,14 @@ fn read_bonuses<'a>(
             .has("price")
             .then(|| read_price(reading, &section, own.or(currency).unwrap_or(Currency::USD)))
             .flatten();
+        // It would never be given. Where no pack can be read, that is what is wrong.
+        if let Some(meant) = own.or(least.map(|least| least.currency))
+            && !packs.is_empty()
+            && packs.iter().all(|pack| pack.price.currency != meant)
+        {
+            let key = if own.is_some() { "currency" } else { "price" };
+            reading.problem(&section, key, format!("no pack has a price in {meant}"));
+        }
         let (lasts, season) = (read_lasts(reading, &section), read_season(reading, &section, zone));
         if let Some(part) = part {
             bonuses.push(Bonus { name, part, is_first, least, lasts, season });

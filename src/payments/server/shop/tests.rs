@@ -310,3 +310,22 @@ fn what_is_given_is_read_with_all_that_is_wrong_with_it() {
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
 }
+
+#[test]
+fn a_bonus_in_a_currency_of_no_pack_is_named() {
+    let bonus = |own: &str, price: &str| {
+        let text = "[[pack]]\nid = \"a\"\ncredits = 1\nprice = 1\n[[pack]]\nid = \"b\"\ncredits = 1\nprice = 1\ncurrency = \"CHF\"";
+        let text = format!("currency = \"EUR\"\n{text}\n[[bonus]]\nname = \"A\"\npercent = 1\n{price}\n{own}");
+        Catalog::parse(&text, "packs.toml").map(|read| read.offers.bonuses.len())
+    };
+    let wrong =
+        |line: u32, key: &str| Err(vec![format!("packs.toml:{line}: bonus \"A\": {key}: no pack has a price in USD")]);
+    assert_eq!(bonus("currency = \"CHF\"", "price = 1"), Ok(1));
+    assert_eq!(bonus("", "price = 1"), Ok(1));
+    assert_eq!(bonus("currency = \"USD\"", "price = 1"), wrong(15, "currency"));
+    assert_eq!(bonus("currency = \"USD\"", ""), wrong(15, "currency"));
+    let built_in = "currency = \"USD\"\n[[bonus]]\nname = \"A\"\npercent = 1\nprice = 1";
+    assert_eq!(Catalog::parse(built_in, "packs.toml").unwrap().offers.bonuses.len(), 1);
+    let chosen = built_in.to_owned() + "\n[[pack]]\nid = \"a\"\ncredits = 1\nprice = 1\ncurrency = \"EUR\"";
+    assert_eq!(problems(&chosen), ["packs.toml:5: bonus \"A\": price: no pack has a price in USD"]);
+}

@@ -13,7 +13,7 @@ use super::places::{give_places, give_places_to_images};
 use super::{Durability, Mongo, StoreError, StoreResult, amounts, is_duplicate, run, to_bson};
 
 /// The version of the schema that this program knows.
-pub const SCHEMA: i64 = 29;
+pub const SCHEMA: i64 = 30;
 /// How long a server may work on a migration before another one takes it for dead.
 const MIGRATION_LEASE: Duration = Duration::from_mins(2);
 
@@ -185,6 +185,11 @@ async fn migrate_to(mongo: &Mongo, version: i64) -> StoreResult<()> {
         27 => make_indexes(mongo, of_responses()).await,
         28 => make_indexes(mongo, of_attempts()).await,
         29 => make_indexes(mongo, of_referrals()).await,
+        30 => {
+            // The ledger of all is listed in this order: the _id of an entry is not its id.
+            make_indexes(mongo, [("ledger", doc! { "at": 1, "id": 1 }, plain())]).await?;
+            drop_index(mongo, "ledger", "at_1__id_1").await
+        }
         _ => Err(StoreError::Corrupt(format!("there is no step to schema {version}"))),
     }
 }

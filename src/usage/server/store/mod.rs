@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 pub use mongo::{MongoUsageStore, StoredAttempt};
 pub use sqlite::{ATTEMPT, SqliteUsageStore, read_attempt};
-use uuid::Uuid;
 
 use crate::platform::db::StoreResult;
 use crate::platform::ids::{AttemptId, UserId};
@@ -33,22 +32,4 @@ pub trait UsageStore: Send + Sync {
     async fn cost_between(&self, from: i64, until: i64) -> StoreResult<i64>;
     /// Deletes what was recorded before this time, in milliseconds since 1970.
     async fn forget_before(&self, millis: i64) -> StoreResult<()>;
-}
-
-/// The smallest id of this time or later: ids begin with their time, so they are an index over it.
-fn first_id_of(millis: i64) -> AttemptId {
-    Uuid::from_u128(u128::from(u64::try_from(millis).unwrap_or(0)) << 80).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platform::db::now_millis;
-
-    #[test]
-    fn ids_are_an_index_over_time() {
-        let before = now_millis();
-        let id = AttemptId::now_v7();
-        assert!(first_id_of(before) < id && id < first_id_of(now_millis() + 1));
-    }
 }

@@ -6,7 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::{self, doc};
 use serde::{Deserialize, Serialize};
 
-use super::{UsageStore, first_id_of};
+use super::UsageStore;
 use crate::platform::db::mongo::{Durability, Mongo, from_bson, is_duplicate, run, to_bson};
 use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{AttemptId, UserId};
@@ -136,7 +136,7 @@ impl UsageStore for MongoUsageStore {
         let attempts = self.attempts.clone();
         let is_fine = doc! { "$in": ["$outcome", ["ok", "stopped"]] };
         let steps = [
-            doc! { "$match": { "user": to_bson(user), "_id": { "$gte": to_bson(first_id_of(since)) } } },
+            doc! { "$match": { "user": to_bson(user), "_id": { "$gte": to_bson(AttemptId::first_of(since)) } } },
             doc! { "$group": {
                 "_id": null,
                 "attempts": { "$sum": 1_i64 },
@@ -164,7 +164,7 @@ impl UsageStore for MongoUsageStore {
         }
         let attempts = self.attempts.clone();
         let steps = [
-            doc! { "$match": { "_id": { "$gte": to_bson(first_id_of(from)), "$lt": to_bson(first_id_of(until)) } } },
+            doc! { "$match": { "_id": { "$gte": to_bson(AttemptId::first_of(from)), "$lt": to_bson(AttemptId::first_of(until)) } } },
             doc! { "$group": { "_id": null, "cost": { "$sum": { "$toLong": { "$ifNull": ["$costMicros", 0_i64] } } } } },
         ];
         let found = run(async move { attempts.aggregate(steps).with_type::<Sum>().await?.try_next().await }).await?;
@@ -173,7 +173,7 @@ impl UsageStore for MongoUsageStore {
 
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {
         let attempts = self.attempts.clone();
-        let old = doc! { "_id": { "$lt": to_bson(first_id_of(millis)) } };
+        let old = doc! { "_id": { "$lt": to_bson(AttemptId::first_of(millis)) } };
         run(async move { attempts.delete_many(old).await }).await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
-use super::{UsageStore, first_id_of};
+use super::UsageStore;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreError, StoreResult, to_i64};
 use crate::platform::ids::{AttemptId, UserId};
@@ -119,7 +119,7 @@ impl UsageStore for SqliteUsageStore {
                         cost_micros: row.get(4)?,
                     })
                 };
-                Ok(sum.query_row(params![user, first_id_of(since)], read)?)
+                Ok(sum.query_row(params![user, AttemptId::first_of(since)], read)?)
             })
             .await
     }
@@ -129,7 +129,7 @@ impl UsageStore for SqliteUsageStore {
             .read_in(Lane::Slow, move |connection| {
                 let mut sum = connection
                     .prepare_cached("SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE id >= ?1 AND id < ?2")?;
-                Ok(sum.query_row(params![first_id_of(from), first_id_of(until)], |row| row.get(0))?)
+                Ok(sum.query_row(params![AttemptId::first_of(from), AttemptId::first_of(until)], |row| row.get(0))?)
             })
             .await
     }
@@ -137,7 +137,9 @@ impl UsageStore for SqliteUsageStore {
     async fn forget_before(&self, millis: i64) -> StoreResult<()> {
         self.db
             .write(Durability::Relaxed, move |connection| {
-                connection.prepare_cached("DELETE FROM attempts WHERE id < ?1")?.execute([first_id_of(millis)])?;
+                connection
+                    .prepare_cached("DELETE FROM attempts WHERE id < ?1")?
+                    .execute([AttemptId::first_of(millis)])?;
                 Ok(())
             })
             .await
