@@ -7,6 +7,7 @@
 mod amounts;
 pub mod copies;
 mod gather;
+mod indexes;
 mod migrations;
 mod places;
 
