@@ -165,8 +165,22 @@ impl Fault {
         let text = self.text();
         match self.too_long() {
             Some(window) => ProviderError::TooLong { reason: brief(&text), window },
+            None if self.is_blocked() => ProviderError::Blocked(brief(&text)),
+            None if self.is_of_request() => ProviderError::Rejected(brief(&text)),
             None => ProviderError::Malformed(format!("broke off: {}", brief(&text))),
         }
+    }
+
+    /// Whether it says that a filter lets nothing of this through, be it what was asked or what came of it.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        ["content_filter", "content_policy_violation"].iter().any(|mark| self.is(mark))
+            || self.says(&["content filter", "content policy", "content management policy", "moderation", "flagged"])
+    }
+
+    /// Whether it says that what was asked is why: another request may be taken.
+    fn is_of_request(&self) -> bool {
+        ["invalid_request_error", "INVALID_ARGUMENT", "BadRequestError", "400", "422"].iter().any(|mark| self.is(mark))
     }
 
     /// Whether it says that the context is too long, and how many tokens it may have, where that is told.
@@ -205,10 +219,34 @@ impl Fault {
     /// Whether it is about how large a number is: the field is known, and another value may be taken.
     #[must_use]
     pub fn is_about_size(&self) -> bool {
-        let text = self.message.to_ascii_lowercase();
-        ["too large", "too high", "too big", "at most", "maximum", "exceed", "less than", "greater than"]
-            .iter()
-            .any(|sign| text.contains(sign))
+        self.is_too_much() || self.says(&["greater than", "too small", "too low", "at least", "minimum", "below", ">="])
+    }
+
+    /// Whether it says that a number is too small: without it there would be no limit.
+    #[must_use]
+    pub fn is_too_little(&self) -> bool {
+        self.is_about_size() && !self.is_too_much()
+    }
+
+    fn is_too_much(&self) -> bool {
+        const SIGNS: [&str; 10] = [
+            "too large",
+            "too high",
+            "too big",
+            "at most",
+            "maximum",
+            "exceed",
+            "less than",
+            "is greater than",
+            "range",
+            "between",
+        ];
+        self.says(&SIGNS)
+    }
+
+    fn says(&self, signs: &[&str]) -> bool {
+        let text = self.text().to_ascii_lowercase();
+        signs.iter().any(|sign| text.contains(sign))
     }
 
     /// Whether it names a field of a request.
@@ -280,6 +318,43 @@ mod tests {
             let Body { error: Odd(fault), .. } = lenient::read(&format!("{{\"error\":{error}}}")).unwrap();
             assert!(!fault.is_set(), "{error}");
         }
+    }
+
+    #[test]
+    fn what_breaks_off_says_whether_the_request_is_why() {
+        let broke_off = |body: &str| fault(body).broke_off();
+        for body in [
+            r#"{"error":{"type":"invalid_request_error","message":"Output blocked by content filtering policy"}}"#,
+            r#"{"error":{"code":"content_filter","message":"no"}}"#,
+            r#"{"error":{"code":403,"message":"The input was flagged"}}"#,
+        ] {
+            assert!(matches!(broke_off(body), ProviderError::Blocked(_)), "{body}");
+        }
+        for body in [
+            r#"{"error":{"type":"invalid_request_error","message":"no"}}"#,
+            r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}"#,
+        ] {
+            assert!(matches!(broke_off(body), ProviderError::Rejected(_)), "{body}");
+        }
+        for body in [r#"{"error":{"code":500,"message":"no"}}"#, r#"{"error":"no"}"#] {
+            assert!(matches!(broke_off(body), ProviderError::Malformed(_)), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_too_large_or_too_small() {
+        let size = |text: &str| {
+            let fault = Fault::of(text);
+            (fault.is_about_size(), fault.is_too_little())
+        };
+        for text in ["max_tokens is too large: 9. It supports at most 4", "the valid range of max_tokens is [1, 8192]"]
+        {
+            assert_eq!(size(text), (true, false), "{text}");
+        }
+        for text in ["integer below minimum value. Expected >= 16", "Input should be greater than or equal to 1"] {
+            assert_eq!(size(text), (true, true), "{text}");
+        }
+        assert_eq!(size("max_tokens: extra inputs are not permitted"), (false, false));
     }
 
     #[test]

@@ -121,6 +121,9 @@ struct RequestMessage<'a> {
     /// Of the assistant: what a provider wants back of its thoughts, as it was told.
     #[schema(value_type = Option<Vec<Object>>)]
     reasoning_details: Option<Value>,
+    /// No field of `OpenAI`'s, as clients of many models send it beside a plain text: all up to this message is to be cached.
+    #[schema(value_type = Option<Object>)]
+    cache_control: Option<CacheControl>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -324,7 +327,7 @@ impl RequestMessage<'_> {
             None if role == Role::Tool => {
                 return Err(AppError::invalid(field("tool_call_id"), "Say which call it is the result of."));
             }
-            result => result.map(|call_id| ToolResult { call_id, is_error: false, cache: None }),
+            result => result.map(|call_id| ToolResult { call_id, is_error: false, cache: self.cache_control }),
         };
         let name = self.name.filter(|name| !name.is_empty());
         if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
@@ -335,6 +338,9 @@ impl RequestMessage<'_> {
         if said.content.is_empty() {
             said.content = self.refusal.unwrap_or_default();
         }
+        let (text, images) = (said.content.len(), urls.len());
+        let mark = self.cache_control.filter(|_| result.is_none());
+        said.cache.extend(mark.map(|control| CacheMark { text, images, calls: calls.len(), control }));
         let shown = urls.into_iter().map(|url| url.kept_by(body)).collect();
         let name = name.filter(|_| role != Role::Tool);
         let thoughts = read_thoughts(self.reasoning_details.as_ref().filter(|_| role == Role::Assistant));

@@ -2,8 +2,10 @@
 //! maker can read, and what a model is found not to take.
 
 use serde_json::{Value, json};
+use tessera::generation::BreakerState;
 use tessera::platform::amount::Amount;
 
+use crate::kinds::Kind;
 use crate::scripted::Step::Bytes;
 use crate::scripted::{Script, Scripted};
 use crate::support::{TestApp, User};
@@ -243,4 +245,214 @@ async fn a_part_of_a_second_to_wait_is_told_as_a_whole_one() {
     servers.claude.play(Script { headers: "retry-after: 2.5\r\n", ..Script::body(429, body) });
     let response = servers.program.post(MESSAGES).json(&asks(&json!({}))).send().await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (429, "3"));
+}
+
+/// The same with one model of another kind, that answers whatever is played.
+async fn start_beside(kind: Kind, model: &str, vars: &[(&str, &str)]) -> Servers {
+    let upstream = Scripted::start(well()).await;
+    let prices =
+        Prices::of(&format!("[[model]]\nname = \"{model}\"\ninput = 1000\ncached_input = 100\noutput = 5000\n"));
+    let (base, name) = (format!("http://{}", upstream.addr), kind.name().to_uppercase());
+    let [url, key, named] = ["BASE_URL", "API_KEY", "MODEL"].map(|of| format!("{name}_{of}"));
+    let own = [
+        ("CHAT_PROVIDERS", kind.name()),
+        (url.as_str(), base.as_str()),
+        (key.as_str(), "k"),
+        (named.as_str(), model),
+        ("PRICES_FILE", prices.path()),
+        ("FREE_CREDITS", "1000"),
+        ("MAX_OUTPUT_TOKENS", "4000"),
+    ];
+    let app = TestApp::start_with(&[&own[..], vars].concat()).await;
+    let user = app.user().await;
+    let program = user.with_key(&json!({})).await;
+    Servers { app, claude: upstream, user, program, _prices: prices }
+}
+
+/// A server that speaks as `OpenAI` does says this, with this of what it used.
+fn completes(text: &str, usage: &Value) -> Script {
+    let chunk = json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}], "usage": usage});
+    Script::stream(vec![Bytes(format!("data: {chunk}\n\ndata: [DONE]\n\n"))])
+}
+
+fn reasoned(read: u32, made: u32) -> Value {
+    json!({"prompt_tokens": read, "completion_tokens": made, "completion_tokens_details": {"reasoning_tokens": made - 2}})
+}
+
+#[tokio::test]
+async fn what_a_filter_breaks_off_is_free_only_so_often_and_no_failure_of_the_model() {
+    let filtered = json!({"type": "error", "error": {"details": null, "type": "invalid_request_error",
+        "message": "Output blocked by content filtering policy"}});
+    let start_event = json!({"type": "message_start", "message": {"usage": {"input_tokens": 20, "output_tokens": 1}}});
+    let events = |all: Vec<Value>| {
+        let all: Vec<_> = all.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect();
+        Script::stream(vec![Bytes(all.concat())])
+    };
+    for (said, status) in [(word(), 502), (Vec::new(), 400)] {
+        let servers = start(&[("FREE_STOPS_PER_DAY", "1")]).await;
+        servers.claude.play(events([vec![start_event.clone()], said, vec![filtered.clone()]].concat()));
+        let (got, told) = servers.user.chat("Write down the words of a song.").await;
+        assert_eq!(got, status, "{told}");
+        servers.claude.play(well());
+        assert_eq!((servers.user.chat("Hello").await.0, servers.claude.calls()), (429, 1));
+        let provider = &servers.app.state.chat.providers()[0];
+        assert_eq!(provider.breaker_state(), BreakerState::Closed, "others can ask it");
+        assert_eq!(servers.app.user().await.chat("Hello").await.0, 200);
+        servers.app.assert_books_balance().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_thought_is_paid_for_however_odd_the_question_is_made() {
+    let servers = start_beside(Kind::OpenAi, "thinker", &[]).await;
+    // Far fewer tokens than they are counted here, as are all long runs.
+    let padding = "=".repeat(16_000);
+    servers.claude.play(completes("Well.", &reasoned(100, 2002)));
+    for (message, read) in [("Go on.".to_owned(), 100), (format!("{padding}\nGo on."), 2000)] {
+        let body = json!({"model": "openai", "messages": [{"role": "user", "content": message}]});
+        let before = amount(&servers.user.credits().await["available"]);
+        let (status, told) = servers.program.post_json("/v1/chat/completions", &body).await;
+        assert_eq!(status, 200, "{told}");
+        let charged = before - amount(&servers.user.credits().await["available"]);
+        assert!(charged >= Amount::from_micros(2002 * 5000 + read * 1000), "{charged} {told}");
+        assert_eq!(told["usage"]["completion_tokens"], 2002, "{told}");
+    }
+    servers.app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn thoughts_of_another_kind_of_model_are_not_paid_for_where_nobody_reads_them() {
+    let servers = start_beside(Kind::OpenAi, "plain", &[]).await;
+    // It says nothing of what it used.
+    servers.claude.play(completes("Well.", &Value::Null));
+    let thought = json!({"type": "thinking", "thinking": "word ".repeat(3000), "signature": "anthropic.c2ln"});
+    let said = json!({"type": "text", "text": "Well?"});
+    let mut body = asks(&json!({"model": "openai"}));
+    body["messages"] = json!([{"role": "user", "content": "Go on."},
+        {"role": "assistant", "content": [thought, said]}, {"role": "user", "content": "Go on."}]);
+    let (charged, _) = paid(&servers, &body).await;
+    assert!(charged < Amount::from_micros(100_000), "{charged}");
+    assert!(!servers.claude.asked()[0].to_string().contains("word word"));
+}
+
+#[tokio::test]
+async fn an_effort_that_gemini_does_not_know_changes_nothing_for_others() {
+    for (model, effort, field, refused) in [
+        ("gemini-3-pro", "medium", "thinkingLevel", "Thinking level MEDIUM is not supported for this model."),
+        ("gemini-2.5-flash", "high", "thinkingBudget", "thinking_budget: this thinking is too much"),
+    ] {
+        let servers = start_beside(Kind::Gemini, model, &[]).await;
+        let level = json!({"thinkingLevel": "LOW", "includeThoughts": true});
+        servers.claude.answer(move |asked| {
+            let config = &asked["generationConfig"]["thinkingConfig"];
+            if config["thinkingLevel"] == "MEDIUM" || config["thinkingBudget"] == 8192 {
+                let error = json!({"code": 400, "message": refused, "status": "INVALID_ARGUMENT"});
+                return Script::body(400, json!({ "error": error }).to_string());
+            }
+            let answer = json!({"candidates": [{"content": {"parts": [{"text": "Well."}]}, "finishReason": "STOP"}]});
+            Script::stream(vec![Bytes(format!("data: {answer}\n\n"))])
+        });
+        let mut body = asks(&json!({"model": "gemini", "output_config": {"effort": effort}}));
+        paid(&servers, &body).await;
+        assert_eq!(servers.claude.calls(), 2);
+        body.as_object_mut().unwrap().remove("output_config");
+        paid(&servers, &body).await;
+        let asked = servers.claude.asked().pop().unwrap();
+        let config = &asked["generationConfig"]["thinkingConfig"];
+        let expected = if field == "thinkingLevel" { level } else { json!({"includeThoughts": true}) };
+        assert_eq!(*config, expected, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_thought_that_was_changed_ends_the_thinking_of_nobody_else() {
+    let servers = start(&[]).await;
+    servers.claude.answer(|asked| {
+        let has_thought = asked["messages"].to_string().contains("forged");
+        if has_thought && asked.get("thinking").is_some() {
+            let message = "messages.1.content.0: Invalid `signature` in `thinking` block";
+            let error = json!({"type": "invalid_request_error", "message": message});
+            return Script::body(400, json!({"type": "error", "error": error}).to_string());
+        }
+        well()
+    });
+    let mut body = asks(&json!({"model": "anthropic@high"}));
+    let plain = body.clone();
+    let thought = json!({"type": "thinking", "thinking": "Hm.", "signature": "anthropic.forged"});
+    body["messages"] = json!([{"role": "user", "content": "Go on."},
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "Well?"}]},
+        {"role": "user", "content": "Go on."}]);
+    paid(&servers, &body).await;
+    paid(&servers, &plain).await;
+    assert_eq!(servers.claude.asked().pop().unwrap()["thinking"]["type"], "adaptive");
+}
+
+#[tokio::test]
+async fn who_wants_no_thoughts_names_no_effort_to_others_either() {
+    let servers = start_beside(Kind::OpenAi, "thinker", &[]).await;
+    servers.claude.play(completes("Well.", &reasoned(20, 4)));
+    let more = json!({"model": "openai", "thinking": {"type": "disabled"}, "output_config": {"effort": "high"}});
+    for (thinking, effort) in [("disabled", None), ("adaptive", Some("high"))] {
+        let mut body = asks(&more);
+        body["thinking"]["type"] = thinking.into();
+        paid(&servers, &body).await;
+        let asked = servers.claude.asked().pop().unwrap();
+        assert_eq!(asked.get("reasoning_effort").and_then(Value::as_str), effort);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_a_server_does_not_take_leaves_nobody_without_one() {
+    let servers = start_beside(Kind::OpenAi, "thinker", &[]).await;
+    servers.claude.answer(|asked| {
+        let refuse = |message: &str| Script::body(400, json!({"error": {"message": message}}).to_string());
+        let [new, old] = ["max_completion_tokens", "max_tokens"].map(|field| asked[field].as_u64());
+        match new.or(old) {
+            Some(0..16) => refuse("Invalid 'max_completion_tokens' or max_tokens: below minimum value, expected >= 16"),
+            Some(2001..) => refuse("Invalid value, the valid range of max_completion_tokens, max_tokens is [16, 2000]"),
+            _ => completes("Well.", &reasoned(20, 4)),
+        }
+    });
+    let ask = |tokens: u32| json!({"model": "openai", "max_completion_tokens": tokens, "messages": [{"role": "user", "content": "Go on."}]});
+    for (tokens, status, calls) in [(3, 400, 1), (3000, 200, 3), (1000, 200, 1)] {
+        let before = servers.claude.calls();
+        let (got, told) = servers.program.post_json("/v1/chat/completions", &ask(tokens)).await;
+        assert_eq!((got, servers.claude.calls() - before), (status, calls), "{tokens}: {told}");
+    }
+    assert_eq!(servers.claude.asked().pop().unwrap()["max_completion_tokens"], 1000);
+}
+
+#[tokio::test]
+async fn what_claude_is_told_of_tools_is_paid_for_as_it_counts() {
+    let servers = start(&[]).await;
+    let tools = json!([{"name": "note", "input_schema": {"type": "object"}}]);
+    for read in [375, 420, 850] {
+        servers.claude.play(says(&json!({"input_tokens": read, "output_tokens": 1}), word(), "end_turn", 10));
+        let (charged, _) = paid(&servers, &asks(&json!({ "tools": tools }))).await;
+        assert_eq!(charged, Amount::from_micros(read * 1000 + 50_000));
+    }
+    // Without tools, nobody knows what that should be.
+    servers.claude.play(says(&json!({"input_tokens": 850, "output_tokens": 1}), word(), "end_turn", 10));
+    assert!(paid(&servers, &asks(&json!({}))).await.0 < Amount::from_micros(100_000));
+    servers.app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_one_blocks_and_the_next_refuses_is_free_only_so_often() {
+    let refused = json!({"type": "error", "error": {"type": "invalid_request_error", "message": "not this"}});
+    let next = Scripted::start(Script::body(400, refused.to_string())).await;
+    let base = format!("http://{}", next.addr);
+    let vars = [
+        ("CHAT_PROVIDERS", "openai,anthropic"),
+        ("ANTHROPIC_BASE_URL", base.as_str()),
+        ("ANTHROPIC_API_KEY", "k"),
+        ("FREE_STOPS_PER_DAY", "1"),
+    ];
+    let servers = start_beside(Kind::OpenAi, "thinker", &vars).await;
+    let thought = json!({"choices": [{"delta": {"reasoning_content": "Hm. ".repeat(500)}}]});
+    let end = json!({"choices": [{"delta": {}, "finish_reason": "content_filter"}]});
+    servers.claude.play(Script::stream(vec![Bytes(format!("data: {thought}\n\ndata: {end}\n\n"))]));
+    assert_eq!((servers.user.chat("Go on.").await.0, next.calls()), (400, 1));
+    assert_eq!((servers.user.chat("Go on.").await.0, next.calls()), (429, 1));
+    servers.app.assert_books_balance().await;
 }

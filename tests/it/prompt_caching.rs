@@ -2,13 +2,15 @@
 //! price of its own, which is held before, charged by what the provider says, and never more than was shown.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tessera::generation::BreakerState;
 use tessera::platform::amount::Amount;
+use tokio::time::sleep;
 
-use crate::scripted::Step::Bytes;
+use crate::scripted::Step::{Bytes, Hold};
 use crate::scripted::{Script, Scripted};
 use crate::support::{PNG_URL, TestApp, User};
 use crate::token_prices::{Prices, amount};
@@ -66,6 +68,7 @@ async fn start(prices: &str, credits: &str) -> Servers {
         )
         .unwrap();
     }
+    file.push_str("[[alias]]\nname = \"chain\"\nmodels = [\"at-openai\", \"at-anthropic\"]\n");
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("providers.toml");
     std::fs::write(&path, file).unwrap();
@@ -181,6 +184,22 @@ async fn marks_reach_anthropic_where_they_were_and_nobody_else() {
     assert_eq!(status, 200, "{answer}");
     let asked = servers.claude.asked().pop().unwrap();
     assert_eq!((&asked["messages"][0]["content"], &asked["tools"][0]["cache_control"]), (&parts, &hour));
+    // Beside a plain text, as LiteLLM does.
+    let call = json!({"id": "t", "type": "function", "function": {"name": "look", "arguments": "{}"}});
+    let body = json!({"model": "anthropic", "tools": [{"type": "function", "function": {"name": "look"}}], "messages": [
+        {"role": "system", "content": "Stays.", "cache_control": hour},
+        {"role": "user", "content": "Long.", "cache_control": plain},
+        {"role": "assistant", "content": null, "tool_calls": [call], "cache_control": plain},
+        {"role": "tool", "tool_call_id": "t", "content": "20 C", "cache_control": plain},
+    ]});
+    let (status, answer) = servers.program.post_json(CHAT, &body).await;
+    assert_eq!(status, 200, "{answer}");
+    let asked = servers.claude.asked().pop().unwrap();
+    assert_eq!(asked["system"], json!([with(json!({"type": "text", "text": "Stays."}), &hour)]));
+    for message in asked["messages"].as_array().unwrap() {
+        let content = message["content"].as_array().unwrap();
+        assert_eq!((content.len(), &content[0]["cache_control"]), (1, &plain), "{message}");
+    }
     servers.app.assert_books_balance().await;
 }
 
@@ -324,5 +343,78 @@ async fn what_anthropic_refuses_of_marks_is_the_fault_of_the_request() {
     );
     servers.claude.play(says([300, 0, 0, 0, 10]));
     ask(&servers.program, marked(None), false).await;
+    servers.app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn who_answers_in_the_place_of_another_keeps_what_has_a_price_there() {
+    // The first in the chain keeps nothing by request, and is dearer.
+    let first = "[[model]]\nname = \"gpt-5.4-mini\"\ninput = 3000\ncached_input = 300\noutput = 9000\n";
+    for (prices, ttl, written, charged) in [
+        // 100 new, 200 for five minutes, 10 made.
+        (WITHOUT_HOURS, "5m", [100, 200, 0, 0, 10], "0.4"),
+        (WITH_HOURS, "1h", [100, 200, 200, 0, 10], "0.55"),
+        // It keeps for an hour what it was not asked to.
+        (WITHOUT_HOURS, "5m", [100, 200, 200, 0, 10], "0.4"),
+    ] {
+        let servers = start(&format!("{first}{prices}"), "1000").await;
+        servers.others[0].play(Script::body(503, "{}"));
+        servers.claude.play(says(written));
+        let mut body = marked(Some("1h"));
+        body["model"] = "chain".into();
+        body["tools"] = json!([{"name": "look", "input_schema": {"type": "object"},
+            "cache_control": {"type": "ephemeral", "ttl": "1h"}}]);
+        for is_stream in [false, true] {
+            let message = ask(&servers.program, body.clone(), is_stream).await;
+            assert_eq!(amount(&message["tessera"]["credits"]).to_string(), charged, "{message}");
+            let asked = servers.claude.asked().pop().unwrap();
+            let control = json!({"type": "ephemeral", "ttl": ttl});
+            assert_eq!(
+                (&asked["system"][0]["cache_control"], &asked["tools"][0]["cache_control"]),
+                (&control, &control)
+            );
+        }
+        servers.app.assert_books_balance().await;
+    }
+    // At the price of the first, which knows no writing, where that is less.
+    let cheap = first.replace("3000", "900").replace("9000", "4000");
+    let servers = start(&format!("{cheap}{WITHOUT_HOURS}"), "1000").await;
+    servers.others[0].play(Script::body(503, "{}"));
+    servers.claude.play(says([100, 200, 0, 0, 10]));
+    let mut body = marked(Some("1h"));
+    body["model"] = "chain".into();
+    let message = ask(&servers.program, body, false).await;
+    assert_eq!(amount(&message["tessera"]["credits"]).to_string(), "0.31", "{message}");
+    servers.app.assert_books_balance().await;
+}
+
+#[tokio::test]
+async fn what_is_read_from_a_cache_stays_cheap_where_the_reply_has_no_last_word_of_what_it_used() {
+    let servers = start(WITH_HOURS, "1000").await;
+    let usage = json!({"input_tokens": 20, "cache_read_input_tokens": 300, "output_tokens": 1});
+    let begun = json!({"type": "message_start", "message": {"content": [], "usage": usage}});
+    let text =
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word ".repeat(30)}});
+    let begun = format!("data: {begun}\n\ndata: {text}\n\n");
+    let end = "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\n";
+    servers.claude.play(Script::stream(vec![Bytes(format!("{begun}{end}"))]));
+    let message = ask(&servers.program, unmarked(), false).await;
+    // 20 new, 300 read, and 31 made, as they are counted here.
+    assert_eq!(amount(&message["tessera"]["credits"]).to_string(), "0.205", "{message}");
+    // Stopped in the middle.
+    servers.claude.play(Script::stream(vec![Bytes(begun), Hold]));
+    let mut body = unmarked();
+    body["stream"] = true.into();
+    let before = amount(&servers.user.credits().await["available"]);
+    let mut reply = servers.program.post(MESSAGES).json(&body).send().await.unwrap();
+    let mut told = String::new();
+    while !told.contains("word word") {
+        told.push_str(std::str::from_utf8(&reply.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    drop(reply);
+    while servers.user.credits().await["held"] != 0 {
+        sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!((before - amount(&servers.user.credits().await["available"])).to_string(), "0.205");
     servers.app.assert_books_balance().await;
 }

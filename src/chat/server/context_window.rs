@@ -2,7 +2,7 @@
 //!
 //! Tokens cannot be counted here, as each model has its own: what they come to is estimated, and who is asked has the last word.
 
-use super::providers::{CacheControl, ImageDetail, Role, Sampling, Turn};
+use super::providers::{CacheControl, ImageDetail, Role, Sampling, ToolCall, Turn};
 use super::tokens::TokenCount;
 use crate::credits::server::prices::CacheWrites;
 
@@ -23,8 +23,9 @@ pub(super) struct Counted {
     pub text: u64,
     pub images: u64,
     pub turns: u64,
-    /// Most that may be in what is sealed; who has sealed it may also read nothing of it.
-    pub sealed: u64,
+    /// Most that may come to that: what was thought, which who has sealed it may read or not, and what a provider says itself of tools.
+    pub besides: u64,
+    pub has_tools: bool,
     /// What it asks a provider to cache.
     pub writes: CacheWrites,
 }
@@ -33,15 +34,22 @@ impl Counted {
     pub(super) fn of(turns: &[Turn]) -> Self {
         let text = turns.iter().map(text_tokens).sum();
         let images = turns.iter().map(image_tokens).sum();
-        let sealed = turns.iter().map(|turn| turn.sealed_bytes() as u64 / SEALED_TOKEN).sum();
+        let besides = turns.iter().map(thought_tokens).sum();
         let writes = turns.iter().flat_map(Turn::cache_controls).map(CacheControl::writes).max().unwrap_or_default();
-        Self { text, images, turns: turns.len() as u64, sealed, writes }
+        Self { text, images, turns: turns.len() as u64, besides, has_tools: false, writes }
     }
 
     /// With the tools and the form that an answer may have.
     pub(super) fn with(mut self, sampling: &Sampling) -> Self {
         self.writes = sampling.cache_controls().map(CacheControl::writes).fold(self.writes, CacheWrites::max);
         self.text += sampling.texts().map(TokenCount::of).sum::<u64>() + TURN * sampling.toolbox.tools.len() as u64;
+        self.has_tools = !sampling.toolbox.is_empty();
+        self
+    }
+
+    /// For a provider that says so much itself of tools.
+    pub(super) fn with_tool_prompt(mut self, tokens: u32) -> Self {
+        self.besides += if self.has_tools { tokens.into() } else { 0 };
         self
     }
 
@@ -51,7 +59,7 @@ impl Counted {
 
     /// A reading that hardly any model is above.
     pub(super) const fn upper(self) -> u64 {
-        with_margin(self.text) + 2 * self.images + self.sealed + 4 * self.turns + 16
+        with_margin(self.text) + 2 * self.images + self.besides + 4 * self.turns + 16
     }
 }
 
@@ -66,10 +74,15 @@ pub(super) fn estimate_tokens(turns: &[Turn]) -> u32 {
 }
 
 fn text_tokens(turn: &Turn) -> u64 {
-    let others: u64 = turn.texts().map(TokenCount::of).sum();
     // Each call has a frame of its own.
-    let calls = TURN * turn.calls.len() as u64;
-    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of) + others + calls
+    let of_call = |call: &ToolCall| TURN + TokenCount::of(&call.name) + TokenCount::of(&call.arguments);
+    let calls: u64 = turn.calls.iter().map(of_call).sum();
+    TURN + TokenCount::of(&turn.content) + turn.name.as_deref().map_or(0, TokenCount::of) + calls
+}
+
+fn thought_tokens(turn: &Turn) -> u64 {
+    let told: u64 = turn.thoughts.iter().map(|thought| TokenCount::of(&thought.text)).sum();
+    told + turn.sealed_bytes() as u64 / SEALED_TOKEN
 }
 
 fn image_tokens(turn: &Turn) -> u64 {

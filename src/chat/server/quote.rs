@@ -41,6 +41,8 @@ pub(super) struct Offer {
     thoughts: u32,
     /// It caches what it is asked to.
     caches: bool,
+    /// What it says itself of tools, where there are any.
+    tool_prompt: u32,
 }
 
 /// What a reply to a context costs.
@@ -69,6 +71,7 @@ impl Chat {
             limit: provider.output_limit().map_or(limit, |most| limit.min(most)),
             thoughts: provider.room_to_think(&model, effort),
             caches: provider.caches_prompts(),
+            tool_prompt: provider.tool_prompt(),
             provider: provider.name().to_owned(),
             model,
         }
@@ -192,8 +195,9 @@ impl Offer {
     }
 
     /// What a reply costs to a context of this size.
-    pub(super) fn quote(&self, mut input: Counted) -> Quoted {
+    pub(super) fn quote(&self, input: Counted) -> Quoted {
         let Self { price, model, window, limit, thoughts, .. } = self;
+        let mut input = input.with_tool_prompt(self.tool_prompt);
         if !self.caches {
             input.writes = CacheWrites::Never;
         }
@@ -317,7 +321,8 @@ mod tests {
         };
         let rate = ChatRate::PerToken(TokenRates { base, per_call: Amount::ZERO, tiers: Vec::new() });
         let price = ChatPrice::new(rate, None);
-        Offer { price, provider: "p".to_owned(), model: "m".to_owned(), window, limit, thoughts: 0, caches: true }
+        let (provider, model) = ("p".to_owned(), "m".to_owned());
+        Offer { price, provider, model, window, limit, thoughts: 0, caches: true, tool_prompt: 350 }
     }
 
     fn input(text: u64) -> Counted {
@@ -348,6 +353,13 @@ mod tests {
         assert!(without.with_priced_writes().is_ok() && quoted.with_priced_writes().is_ok());
         let refused = offer(10_000, 1000).quote(marked(CacheWrites::OneHour)).with_priced_writes().unwrap_err();
         assert!(matches!(refused, AppError::InvalidInput { field, .. } if field == "cache_control.ttl"));
+    }
+
+    #[test]
+    fn what_a_provider_says_itself_of_tools_is_in_what_it_costs_at_most() {
+        let quoted = |has_tools| offer(10_000, 1000).quote(Counted { has_tools, ..input(400) });
+        assert_eq!((quoted(true).ceiling - quoted(false).ceiling).to_string(), "0.35");
+        assert_eq!((quoted(true).least, quoted(true).about), (quoted(false).least, quoted(false).about));
     }
 
     #[test]

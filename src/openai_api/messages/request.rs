@@ -160,7 +160,7 @@ impl MessagesRequest<'_> {
         let thoughts = self.thinking.as_ref().map_or(Thoughts::No, ThinkingConfig::shown);
         let budget = self.thinking.as_ref().and_then(ThinkingConfig::effort);
         let no_thoughts = self.thinking.as_ref().is_some_and(ThinkingConfig::is_off);
-        let effort = effort.or_else(|| budget.map(|effort| effort.as_str().to_owned()));
+        let effort = effort.or_else(|| budget.map(|effort| effort.as_str().to_owned())).filter(|_| !no_thoughts);
         let sampling = Sampling {
             max_output_tokens,
             temperature: check_range("temperature", self.temperature, 0.0, 1.0)?,

@@ -36,6 +36,14 @@ pub struct CacheMark {
 }
 
 impl CacheControl {
+    /// For no longer than is usual.
+    pub const fn shorten(&mut self) {
+        let Self::Ephemeral { ttl } = self;
+        if matches!(ttl, Some(CacheTtl::OneHour)) {
+            *ttl = Some(CacheTtl::FiveMinutes);
+        }
+    }
+
     /// What it lets a call write.
     #[must_use]
     pub const fn writes(self) -> CacheWrites {

@@ -31,6 +31,7 @@ pub use self::spec::{Key, ModelSpec, ProviderKind, ProviderSpec};
 pub use self::tools::{AnswerFormat, Tool, ToolChoice, Toolbox};
 pub use self::turns::{ImageDetail, Role, Seal, Thought, ToolCall, ToolResult, Turn};
 use crate::chat::Usage;
+use crate::credits::server::prices::CacheWrites;
 pub use crate::generation::ProviderError;
 use crate::generation::{Guarded, Provider, ProviderRow};
 
@@ -101,6 +102,18 @@ impl Sampling {
     /// What it asks a provider to cache, besides that of the turns.
     pub fn cache_controls(&self) -> impl Iterator<Item = CacheControl> {
         self.toolbox.tools.iter().filter_map(|tool| tool.cache).chain(self.cache)
+    }
+
+    /// Nothing is to be cached for longer than is usual.
+    pub fn shorten_caches(&mut self) {
+        if self.cache_controls().any(|control| control.writes() == CacheWrites::OneHour) {
+            let tools = &mut Arc::make_mut(&mut self.toolbox).tools;
+            tools
+                .iter_mut()
+                .filter_map(|tool| tool.cache.as_mut())
+                .chain(&mut self.cache)
+                .for_each(CacheControl::shorten);
+        }
     }
 
     /// The first of these that is asked for and does something.
@@ -263,6 +276,10 @@ pub trait ChatProvider: Provider {
     /// Whether it caches what it is asked to: [`Turn::cache`] and its like.
     fn caches_prompts(&self) -> bool {
         false
+    }
+    /// Most tokens that it says itself to a model that is given tools, and counts as read.
+    fn tool_prompt(&self) -> u32 {
+        0
     }
     /// The first field of a request that shapes an answer and that it does not know, as `OpenAI` names it.
     fn leaves_out(&self, _sampling: &Sampling) -> Option<&'static str> {

@@ -195,6 +195,12 @@ impl Turn {
         self.cache.iter().map(|mark| mark.control).chain(result)
     }
 
+    /// Nothing is to be cached for longer than is usual.
+    pub fn shorten_caches(&mut self) {
+        let result = self.result.as_mut().and_then(|result| result.cache.as_mut());
+        self.cache.iter_mut().map(|mark| &mut mark.control).chain(result).for_each(CacheControl::shorten);
+    }
+
     /// What the kind of provider wants back of what was thought.
     pub fn thoughts_of(&self, kind: &'static str) -> impl Iterator<Item = (&str, &str)> {
         self.thoughts.iter().filter_map(move |Thought { text, seal }| {

@@ -17,6 +17,7 @@ use super::super::thoughts::Thoughts;
 use super::mind::Mind;
 use super::{Draft, Ending, ending_of};
 use crate::chat::{ChatEvent, CutReason, FallbackEvent, ShortenedEvent, ThinkingEvent, Usage};
+use crate::credits::server::prices::CacheWrites;
 use crate::generation::{Fallback, PendingAttempt, Silence, Tokens, timeout_awake};
 use crate::platform::error::AppError;
 use crate::usage::Outcome;
@@ -30,6 +31,7 @@ impl Draft<'_> {
     pub(super) async fn write(&mut self) -> Ending {
         // One deadline for the first sign of life, from whichever provider it comes; each gets its share of what is left until then.
         self.route.begin(self.chat.config.timeout);
+        let mut has_worked = false;
         loop {
             let provider = self.route.provider().clone();
             let share = self.route.share();
@@ -81,11 +83,13 @@ impl Draft<'_> {
             let is_chosen = matches!(error, ProviderError::Empty { by: Some(_), .. });
             if is_chosen || !self.fall_back(&error) {
                 // Where another one answers, that is paid for.
-                if self.is_asked_silence(&error) {
+                let is_refused_after = has_worked && !self.attempt.was_taken() && !error.is_failure();
+                if is_refused_after || self.is_asked_silence(&error) {
                     self.work.hold.count_free_work().await;
                 }
                 return Ending::Broken(error.shown());
             }
+            has_worked |= self.attempt.was_taken() && !error.is_failure();
         }
     }
 
@@ -198,13 +202,20 @@ impl Draft<'_> {
     async fn begin_with(
         &mut self,
         provider: &GuardedProvider,
-        turns: Vec<Turn>,
+        mut turns: Vec<Turn>,
     ) -> Result<(ProviderEvent, TokenStream), ProviderError> {
         let (must_fit, mut sampling) = (self.work.must_fit, self.work.sampling.clone());
         if let Some(most) = provider.output_limit() {
             sampling.max_output_tokens = sampling.max_output_tokens.min(most);
         }
-        let most_output = self.meter.ask(Counted::of(&turns).with(&sampling));
+        let counted = Counted::of(&turns).with(&sampling).with_tool_prompt(provider.tool_prompt());
+        let writes = if provider.caches_prompts() { self.meter.priced(counted.writes) } else { CacheWrites::Never };
+        // A hint, and no content: who answers in another's place may have no price for an hour.
+        if writes < counted.writes {
+            turns.iter_mut().for_each(Turn::shorten_caches);
+            sampling.shorten_caches();
+        }
+        let most_output = self.meter.ask(Counted { writes, ..counted });
         let started = provider.start(ProviderRequest { turns, model: None, sampling, most_output, must_fit }).await;
         let mut stream = started.inspect_err(|_| self.attempt.refused())?;
         let first = next_of(&mut stream).await?;

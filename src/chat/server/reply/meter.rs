@@ -80,6 +80,12 @@ impl Meter {
         self.other = Some(price).filter(|price| price.rate.is_per_token() == self.is_per_token());
     }
 
+    /// What of so much may be written to a cache, as there is a price for it.
+    pub(super) fn priced(&self, writes: CacheWrites) -> CacheWrites {
+        let rate = &self.other.as_ref().unwrap_or(&self.quoted.price).rate;
+        if !self.is_per_token() || rate.has_price_of(writes) { writes } else { writes.min(CacheWrites::Usual) }
+    }
+
     /// A provider is asked, with this context. Returns how many tokens it may make: as many as what is held pays for, so that
     /// one that keeps limits ends by itself.
     pub(super) fn ask(&mut self, input: Counted) -> Option<u32> {
@@ -130,7 +136,7 @@ impl Meter {
 
     /// Tokens of the context, as far as the quote reckons with them.
     fn input(&self) -> u64 {
-        match self.likely(self.said) {
+        match self.said.filter(|said| self.can_have_read(said.input_tokens)) {
             Some(said) => u64::from(said.input_tokens).min(self.quoted.input.upper()),
             None => self.input.total(),
         }
@@ -138,7 +144,8 @@ impl Meter {
 
     /// Tokens of the answer with this text of it, as far as the quote reckons with them.
     fn output(&self, text: TokenCount) -> u64 {
-        let said = self.likely(self.said).map_or(0, |said| u64::from(said.output_tokens));
+        let said = self.said.filter(|said| self.can_have_made(said.output_tokens));
+        let said = said.map_or(0, |said| u64::from(said.output_tokens));
         (text.total() + self.thoughts).max(said).min(u64::from(self.quoted.output))
     }
 
@@ -289,13 +296,22 @@ impl Meter {
             output: usage.output_tokens.into(),
             reasoning: usage.reasoning_tokens.unwrap_or(0).into(),
         };
-        let cost = self.cheaper(&used, self.quoted.price.rate.cost(&used));
+        let cost = self.cheaper(&used, self.quoted.price.rate.cost(&self.as_quoted(used)));
         if cost > self.hold.held()
             && let Err(error) = self.extend_to(cost.min(self.hold.ceiling())).await
         {
             tracing::warn!(%error, "what a reply cost beyond its hold is not charged");
         }
         (cost.clamp(Amount::LEAST, self.hold.held()), Some(usage))
+    }
+
+    /// With no more written to a cache than was quoted: who answers in another's place may keep one where that one does not.
+    fn as_quoted(&self, used: TokenUse) -> TokenUse {
+        match self.quoted.input.writes {
+            CacheWrites::Never => TokenUse { cache_write: 0, cache_write_1h: 0, ..used },
+            CacheWrites::Usual => TokenUse { cache_write_1h: 0, ..used },
+            CacheWrites::OneHour => used,
+        }
     }
 
     /// What was used costs so much, or less at the price of who answered in the end.
@@ -309,19 +325,24 @@ impl Meter {
         self.other.as_ref().map_or_else(|| self.hold.price_version(), |other| &other.version)
     }
 
-    /// The tokens that are charged for: what the provider says where that can be, else what was counted here.
+    /// The tokens that are charged for: what the provider says where that can be, else what was counted here. What it has read and what
+    /// it has made are judged apart: whoever asks can make one of the counts odd, and is not to have thoughts for nothing by it.
     fn usage(&self, last: Option<Usage>) -> Usage {
         let counted = (self.text.total() + self.thoughts).min(u64::from(self.quoted.output));
-        let (input, output) = (narrow(self.input.total()), narrow(counted));
+        let (input, counted) = (narrow(self.input.total()), narrow(counted));
         // Where the provider does not say how many of them it thought.
         let thought = (self.thoughts > 0).then(|| narrow(self.thoughts));
-        let usage = match self.likely(last.or(self.said)) {
-            Some(said) if last.is_some() || said.output_tokens >= output => self.within_input(said),
-            // It has written more since; what it has read stands.
-            Some(said) => {
-                Usage { estimated: true, output_tokens: output, reasoning_tokens: None, ..self.within_input(said) }
-            }
-            None => Usage { estimated: true, ..Usage::of(input, output) },
+        let said = last.or(self.said);
+        let read = said.filter(|said| self.can_have_read(said.input_tokens));
+        let made = said.filter(|said| self.can_have_made(said.output_tokens));
+        // It may have written more since; and one number that cannot be makes the other doubtful, where it is less.
+        let is_told = last.is_some() && read.is_some();
+        let made = made.filter(|made| is_told || made.output_tokens >= counted);
+        let usage = Usage {
+            estimated: read.is_none() || made.is_none(),
+            output_tokens: made.map_or(counted, |made| made.output_tokens),
+            reasoning_tokens: made.and_then(|made| made.reasoning_tokens),
+            ..read.map_or_else(|| Usage::of(input, 0), |read| self.within_input(read))
         };
         let thought = usage.reasoning_tokens.or(thought);
         Usage { reasoning_tokens: thought.map(|thought| thought.min(usage.output_tokens)), ..usage }
@@ -329,7 +350,7 @@ impl Meter {
 
     /// With parts of the input that are no more than it, and nothing written to a cache that was not asked for.
     fn within_input(&self, said: Usage) -> Usage {
-        let writes = self.quoted.input.writes;
+        let writes = self.input.writes;
         let cached = said.cached_input_tokens.map(|cached| cached.min(said.input_tokens));
         let new = said.input_tokens - cached.unwrap_or(0);
         let written = said.cache_write_tokens.filter(|_| writes >= CacheWrites::Usual).map(|written| written.min(new));
@@ -342,16 +363,17 @@ impl Meter {
         }
     }
 
-    /// What a provider says, where it can be so beside what was counted.
-    fn likely(&self, said: Option<Usage>) -> Option<Usage> {
-        let Counted { text, images, sealed, .. } = self.input;
-        let inputs = text / LIKELY..=(text + images) * LIKELY + sealed + OVERHEAD;
-        let outputs = self.text.total() / LIKELY..=u64::from(self.limit);
-        said.filter(|said| {
-            said.input_tokens > 0
-                && inputs.contains(&said.input_tokens.into())
-                && outputs.contains(&said.output_tokens.into())
-        })
+    /// Whether a provider can have read so much, beside what was counted.
+    fn can_have_read(&self, tokens: u32) -> bool {
+        let Counted { text, images, besides, .. } = self.input;
+        let likely = text / LIKELY..=(text + images) * LIKELY + besides + OVERHEAD;
+        tokens > 0 && likely.contains(&tokens.into())
+    }
+
+    /// Whether it can have made so much.
+    fn can_have_made(&self, tokens: u32) -> bool {
+        let likely = self.text.total() / LIKELY..=u64::from(self.limit);
+        tokens > 0 && likely.contains(&tokens.into())
     }
 }
 

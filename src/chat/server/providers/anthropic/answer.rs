@@ -206,6 +206,7 @@ pub(super) fn refused(refusal: &Refusal) -> ProviderError {
         StatusCode::BAD_REQUEST if text.to_ascii_lowercase().contains("credit balance") => {
             ProviderError::Unavailable(text)
         }
+        StatusCode::BAD_REQUEST if fault.is_blocked() => ProviderError::Blocked(text),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             ProviderError::Rejected(text)
         }
@@ -316,7 +317,8 @@ mod tests {
             events(&[error]).pop().unwrap().unwrap_err()
         };
         assert!(matches!(error("overloaded_error"), ProviderError::Unavailable(_)));
-        assert!(matches!(error("invalid_request_error"), ProviderError::Malformed(_)));
+        assert!(matches!(error("invalid_request_error"), ProviderError::Rejected(_)));
+        assert!(matches!(error("who knows"), ProviderError::Malformed(_)));
         let refused = events(&[json!({"type": "message_delta", "delta": {"stop_reason": "refusal"}})]);
         assert!(matches!(refused[..], [Err(ProviderError::Blocked(_))]));
     }

@@ -282,7 +282,9 @@ pub(super) fn thinks_as_usual(request: &ProviderRequest) -> bool {
     let is_free = matches!(sampling.toolbox.choice, ToolChoice::Auto | ToolChoice::None);
     let is_begun = turns.last().is_some_and(|turn| turn.role == Role::Assistant);
     let is_much = matches!(Effort::of(sampling), Some(Effort::XHigh | Effort::Max));
-    is_free && !is_begun && !is_much && !has_bare_calls(turns)
+    // Whoever asks may have changed what is sealed, or left it out.
+    let is_plain = turns.iter().all(|turn| !turn.is_of_tools() && turn.thoughts.is_empty());
+    is_free && !is_begun && !is_much && is_plain
 }
 
 fn tools_of(toolbox: &Toolbox) -> Vec<BodyTool<'_>> {

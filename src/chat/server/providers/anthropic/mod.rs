@@ -22,6 +22,8 @@ use crate::generation::{Learned, Provider};
 
 /// The kind of its seals.
 const SEALS: &str = "anthropic";
+/// What models are told of tools that they are given: 159 to 804 tokens, by the model and by whether one must be called.
+const TOOL_PROMPT: u32 = 900;
 /// Before the seal of a thought that nobody but it can read.
 const REDACTED: &str = "redacted.";
 
@@ -87,6 +89,10 @@ impl ChatProvider for AnthropicProvider {
 
     fn caches_prompts(&self) -> bool {
         true
+    }
+
+    fn tool_prompt(&self) -> u32 {
+        TOOL_PROMPT
     }
 
     fn leaves_out(&self, sampling: &Sampling) -> Option<&'static str> {

@@ -110,6 +110,8 @@ impl ChatProvider for GeminiProvider {
     async fn start(&self, request: ProviderRequest) -> Result<TokenStream, ProviderError> {
         let model = request.model.as_deref().unwrap_or(&self.config.model);
         let mut without = self.learned.refused();
+        // An effort that it does not know is that of this request alone: others are not to think more, or less, for that.
+        let is_lasting = !request.sampling.is_special();
         loop {
             let body = Body::new(&request, model, without);
             let call = self
@@ -120,7 +122,9 @@ impl ChatProvider for GeminiProvider {
                 .json(&body);
             let refusal = match ask(call).await? {
                 Ok(response) => {
-                    self.learned.keep(without);
+                    if is_lasting {
+                        self.learned.keep(without);
+                    }
                     return Ok(read_answer(response, read_piece));
                 }
                 Err(refusal) => refusal,

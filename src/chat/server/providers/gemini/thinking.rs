@@ -39,7 +39,8 @@ pub(super) const fn by_budget(effort: Option<Effort>, always: bool) -> ThinkingC
         Some(Effort::Medium) => Some(4096),
         Some(Effort::High | Effort::XHigh | Effort::Max) => Some(8192),
     };
-    ThinkingConfig { thinking_level: None, thinking_budget, include_thoughts: true }
+    // There are none to tell where it is not to think, and to want some is refused then.
+    ThinkingConfig { thinking_level: None, thinking_budget, include_thoughts: !matches!(thinking_budget, Some(0)) }
 }
 
 #[cfg(test)]
@@ -54,7 +55,10 @@ mod tests {
         assert_eq!(told(&by_level(None)), json!({ "thinkingLevel": "LOW", "includeThoughts": true }));
         assert_eq!(told(&by_level(Some(Effort::Max)))["thinkingLevel"], "HIGH");
         assert_eq!(told(&by_budget(None, false)), json!({ "includeThoughts": true }));
-        assert_eq!(told(&by_budget(Some(Effort::None), false))["thinkingBudget"], 0);
+        assert_eq!(
+            told(&by_budget(Some(Effort::None), false)),
+            json!({ "thinkingBudget": 0, "includeThoughts": false })
+        );
         assert_eq!(told(&by_budget(Some(Effort::None), true))["thinkingBudget"], 128);
     }
 }

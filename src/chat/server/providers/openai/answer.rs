@@ -287,13 +287,8 @@ pub(super) fn refused(refusal: &Refusal) -> ProviderError {
     match status {
         StatusCode::TOO_MANY_REQUESTS if fault.is("insufficient_quota") => ProviderError::Unavailable(text),
         StatusCode::TOO_MANY_REQUESTS => ProviderError::RateLimited { retry_after: refusal.retry_after },
-        StatusCode::BAD_REQUEST if fault.is("content_filter") || fault.is("content_policy_violation") => {
-            ProviderError::Blocked(text)
-        }
-        // As servers say it that pass requests on to others.
-        StatusCode::FORBIDDEN if ["moderation", "flagged"].iter().any(|word| text.contains(word)) => {
-            ProviderError::Blocked(text)
-        }
+        // 403 is what servers say that pass requests on to others.
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if fault.is_blocked() => ProviderError::Blocked(text),
         status if status.is_server_error() => ProviderError::Unavailable(text),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => ProviderError::Unavailable(text),
         _ => ProviderError::Rejected(text),

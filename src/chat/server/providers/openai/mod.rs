@@ -239,11 +239,13 @@ impl ChatProvider for OpenAiProvider {
                 }
                 Err(refusal) => refusal,
             };
-            let error = refused(&refusal);
+            let (error, fault) = (refused(&refusal), refusal.fault());
+            // A limit that is too small is no reason to have none.
             if matches!(error, ProviderError::Rejected(_))
-                && let Some(more) = self.learned.more(without, &refusal.fault(), |at| is_sent(at, without))
+                && let Some(more) = self.learned.more(without, &fault, |at| is_sent(at, without))
+                && !fault.is_too_little()
             {
-                is_lasting &= !refusal.fault().is_about_size();
+                is_lasting &= !fault.is_about_size();
                 tracing::warn!(provider = self.config.name, %error, "asked again without what was refused");
                 without = more;
                 continue;
