@@ -120,7 +120,8 @@ const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) =>
 // Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the
 // functions of chunks will be.
 const loader = `./${path.basename(files.split)}`;
-const shorten = (text) => text.replace(/__wbg_\w*?_0{12}([0-9a-f]{4})(?![0-9a-f])/g, '_$1').replaceAll(`"${loader}"`, '"split"');
+const shorten = (text) => text.replace(/__wbg_\w*?_0{12}([0-9a-f]{4})(?![0-9a-f])/g, '_$1')
+  .replaceAll(`"${loader}"`, '"split"').replaceAll('"./tessera_bg.js"', '"js"');
 const app = path.join(work, 'app.wat');
 const nothing = /^ \(elem \S+ (\(table \S+\) )?\(i32\.const \d+\) (func|funcref( \(item \(ref\.null nofunc\)\))+)\)\n/gm;
 fs.writeFileSync(app, shorten(run('wasm-dis', files.wasm)).replace(nothing, ''));
