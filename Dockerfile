@@ -3,6 +3,7 @@
 # read-only. What must survive is in /data.
 #
 #   docker build --build-arg TESSERA_COMMIT="$(git log -1 --abbrev=12 --format='%h, %cs')" -t tessera .
+#   docker build --build-arg SMALL=0 …                           (with stable switches of the compiler only: scripts/build.sh)
 #   docker build --target with-model -t tessera:with-model .     (and the small chat model, 98 MB)
 
 FROM node:22-bookworm-slim AS node
@@ -16,6 +17,7 @@ WORKDIR /src
 # The tools of the build: they stay as they are when only the sources change.
 COPY rust-toolchain.toml ./
 COPY scripts scripts
+ARG SMALL=1
 RUN scripts/setup.sh run
 COPY . .
 ARG TESSERA_COMMIT=

@@ -2,6 +2,8 @@
 # Release build: the server (target/release/tessera) and the site (target/site).
 # What is of exactly these sources already is left as it is: cargo-leptos optimises
 # the WASM anew at every call, even if nothing of it has changed.
+#
+#   SMALL=1   the browser's part with unstable switches of the compiler (docs/ARCHITECTURE.md, "A page's weight")
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,6 +11,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Without what .cargo/config.toml has for debug builds.
 export RUSTFLAGS=${RUSTFLAGS:-}
+
+# Only for the browser: the server and all macros are compiled as ever. Panics trap at once and say nothing, so that nothing of
+# what they would say is compiled, in the standard library too, which is therefore compiled with the rest.
+small=()
+if [[ ${SMALL:-} == 1 ]]; then
+    small=(env RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort
+        RUSTFLAGS="$RUSTFLAGS -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none")
+fi
 
 # What was built of what: `all`, and for each bundle of the browser its digest and the list of its sources.
 readonly stamps=target/.tessera
@@ -28,7 +38,7 @@ digest() { # files and folders, from the standard input
     mapfile -t inputs
     {
         pwd
-        printf '%s\n' "${RUSTFLAGS:-}" "$(cargo-leptos --version)" "$(wasm-bindgen --version)"
+        printf '%s\n' "${RUSTFLAGS:-}" "${small[*]}" "$(cargo-leptos --version)" "$(wasm-bindgen --version)"
         find "${inputs[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     } | sha256sum
 }
@@ -109,14 +119,14 @@ build_browser() {
         rm -f "$stamps/app" "$stamps/site"
         # The site anew: what an earlier build left there would be served for ever.
         rm -rf target/site
-        RUST_BACKTRACE=0 cargo-leptos build --release --split --precompress --frontend-only || return
+        RUST_BACKTRACE=0 "${small[@]}" cargo-leptos build --release --split --precompress --frontend-only || return
         node scripts/shorten-imports.mjs target/site/pkg || return
         node scripts/join-chunks.mjs target/site/pkg target/release/hash.txt || return
         keep_stamp app
     fi
     if ! is_fresh gallery; then
         rm -f "$stamps/gallery"
-        scripts/gallery.sh --release || return
+        "${small[@]}" scripts/gallery.sh --release || return
         keep_stamp gallery
     else
         scripts/gallery.sh --release --copy || return

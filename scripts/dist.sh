@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # A release in target/dist: a tarball, its SBOM, and SHA256SUMS. The same commit makes the same files.
+#
+#   SMALL=0   with stable switches of the compiler only (scripts/build.sh)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. scripts/env.sh
+export SMALL=${SMALL:-1}
 
 fail() {
     echo "tessera dist: $*" >&2
@@ -15,6 +17,8 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 name=tessera-$version-$(uname -m)-linux-gnu
 date=$(git log -1 --format=%cI)
 
+scripts/setup.sh run
+. scripts/env.sh
 scripts/build.sh
 # Built before the commit, from the same sources: only the name of the commit is linked anew.
 if [[ $(target/release/tessera --version) == *"with changes"* ]]; then

@@ -25,7 +25,8 @@ const [FILE, RATIO] = [100, 0.35];
 const OPENED = 12;
 
 const FEATURES = ['--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-reference-types'];
-const OPTIMISE = ['-Oz', '--strip-producers', '--strip-target-features'];
+// What is flat is put together again in fewer ways. Nothing but the end of the stack is below the first KiB.
+const OPTIMISE = ['--flatten', '--rereloop', '-Oz', '-Oz', '--low-memory-unused', '--strip-producers', '--strip-target-features'];
 // An entry of the table never changes once it is there, so calls of a known one can be direct. Not in the app's own file:
 // where a module has a table itself, Binaryen takes calls of what is not there yet, like all of the pages, for a trap.
 const DIRECT = ['--directize', '--pass-arg=directize-initial-contents-immutable'];
@@ -105,69 +106,91 @@ function joined(first, group, ...optimise) {
 
 const [ofTheApp, ...groups] = groupsOfChunks();
 const door = writeDoor();
-const written = [];
-const write = (group, ...optimise) => {
-  const bytes = joined(door, group, ...optimise);
-  const name = `part.${digest(bytes).slice(0, 10)}`;
-  fs.writeFileSync(fileOf(name), bytes);
-  written.push(fileOf(name));
-  return name;
-};
+// Numbers rather than names: the app's script would have to list them.
+const loaded = [];
+const write = (group, ...optimise) => loaded.push(joined(door, group, ...optimise)) - 1;
 const parts = groups.map((group) => write(group));
-const partsOf = (split) => [...parts.keys()].filter((part) => groups[part].some((chunk) => needs[split].includes(chunk)));
+const partsOf = (split) => parts.filter((part) => groups[part].some((chunk) => needs[split].includes(chunk)));
 const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) => {
   const there = AFTER[split] ? partsOf(AFTER[split]) : [];
   const of = partsOf(split).filter((part) => !there.includes(part));
-  return { split, of, name: write(of.flatMap((part) => groups[part]), ...DIRECT, ...OPTIMISE) };
+  return { split, of, number: write(of.flatMap((part) => groups[part]), ...DIRECT, ...OPTIMISE) };
 });
 
 // Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the
 // functions of chunks will be.
-const shorten = (text) => text.replace(/__wbg_\w*?_0{12}([0-9a-f]{4})(?![0-9a-f])/g, '_$1');
+const loader = `./${path.basename(files.split)}`;
+const shorten = (text) => text.replace(/__wbg_\w*?_0{12}([0-9a-f]{4})(?![0-9a-f])/g, '_$1')
+  .replaceAll(`"${loader}"`, '"split"').replaceAll('"./tessera_bg.js"', '"js"');
 const app = path.join(work, 'app.wat');
 const nothing = /^ \(elem \S+ (\(table \S+\) )?\(i32\.const \d+\) (func|funcref( \(item \(ref\.null nofunc\)\))+)\)\n/gm;
 fs.writeFileSync(app, shorten(run('wasm-dis', files.wasm)).replace(nothing, ''));
 fs.writeFileSync(files.wasm, joined(app, ofTheApp, ...OPTIMISE));
-fs.writeFileSync(files.js, shorten(fs.readFileSync(files.js, 'utf8')));
-for (const chunk of chunks) for (const end of ['', '.br', '.gz']) fs.rmSync(fileOf(chunk) + end, { force: true });
-fs.rmSync(work, { recursive: true });
 
-// The splitter's loader keeps its first half.
-const loader = fs.readFileSync(files.split, 'utf8');
-const loads = [...loader.matchAll(/^export const (__wasm_split_load_(\w+)) = wrapAsyncCb\(makeLoad\(/gm)];
-const head = loader.slice(0, loader.indexOf('/* ')).replace(/^\s*\/\/.*\n|^\s+/gm, '');
-if (loads.length !== splits.length || !head.includes('function makeLoad(fetcher, deps)')) throw new Error('an unknown loader');
-const list = (names) => JSON.stringify(names.map((name) => name.replace('part.', '')));
-fs.writeFileSync(files.split, `${head}
-const file = (name) => makeLoad(() => {
-const src = fetch(new URL(\`./part.\${name}.wasm\`, import.meta.url));
-return ({ __wasm_split: app }) => WebAssembly.instantiateStreaming(src, { app });
-}, []);
-const parts = ${list(parts)}.map(file);
+// The app's script loads chunks itself: the splitter's loader would be one more file of every page.
+const loads = splits.map((split) => [split, `__wasm_split_load_${split}`]);
+const splitter = fs.readFileSync(files.split, 'utf8');
+const imports = new RegExp(`import\\*as \\w+ from"${loader.replaceAll('.', '\\.')}";`, 'g');
+const script = fs.readFileSync(files.js, 'utf8');
+const exported = script.match(/export\{.*?(\w+) as initSync\b/)?.[1];
+if (!loads.every(([, name]) => splitter.includes(`${name} = wrapAsyncCb(makeLoad(`)) || !imports.test(script) || !exported) {
+  throw new Error('an unknown loader');
+}
+fs.writeFileSync(files.js, `${shorten(script.replace(imports, '')).replace(/("split":\w+,?)+/, 'split')}
+const file = (number) => {
+let loaded;
+return () => (loaded ??= WebAssembly.instantiateStreaming(
+fetch(new URL(\`./part.\${number}.${hashes.js}.wasm\`, import.meta.url)), { app: ${exported}() }
+).catch((error) => {
+loaded = undefined;
+throw error;
+}));
+};
+const parts = [...Array(${parts.length}).keys()].map(file);
 const bundles = ${JSON.stringify(bundles.map(({ of }) => of))};
-const wholes = ${list(bundles.map(({ name }) => name))}.map(file);
+const wholes = bundles.map((_, at) => file(${parts.length} + at));
 const chosen = [];
-const load = (...needed) => wrapAsyncCb(() => {
+const load = (...needed) => async (callback, data) => {
 const missing = needed.filter((part) => !chosen[part]);
 const whole = wholes[bundles.findIndex((bundle) => \`\${bundle}\` === \`\${missing}\`)];
 for (const part of missing) chosen[part] = whole ?? parts[part];
-return Promise.all([...new Set(needed.map((part) => chosen[part]))].map((file) => file()));
-});
-${loads.map(([, name, split]) => `export const ${name} = load(${partsOf(split)});`).join('\n')}
+let success = true;
+try {
+await Promise.all([...new Set(needed.map((part) => chosen[part]))].map((file) => file()));
+} catch (error) {
+console.error(error);
+success = false;
+}
+${exported}().__indirect_function_table.get(callback)(data, success);
+};
+const split = {
+${loads.map(([split, name]) => `${name}: load(${partsOf(split)}),`).join('\n')}
+};
 `);
-const preloads = splits.map((split) => [split, isPage(split) ? [bundles.find((bundle) => bundle.split === split).name] : []]);
-const later = [...parts, ...bundles.filter(({ split }) => !isPage(split)).map(({ name }) => name)];
+for (const stale of [files.split, ...chunks.map(fileOf)]) {
+  for (const end of ['', '.br', '.gz']) fs.rmSync(stale + end, { force: true });
+}
+fs.rmSync(work, { recursive: true });
+
+const nameOf = (number) => `part.${number}.${hashes.js}`;
+const preloads = bundles.filter(({ split }) => isPage(split)).map(({ split, number }) => [split, [nameOf(number)]]);
+const later = [...parts, ...bundles.filter(({ split }) => !isPage(split)).map(({ number }) => number)].map(nameOf);
 fs.writeFileSync(files.manifest, JSON.stringify({ ...Object.fromEntries(preloads), later }));
 
 // They have the names of what they were, and name each other: so all get a new one, of all of them.
-const hash = digest(...Object.values(files).map((file) => fs.readFileSync(file)));
-const renamed = (text) => Object.keys(files).reduce((text, kind) => text.replaceAll(hashes[kind], hash), text);
-for (const file of Object.values(files)) {
+const kept = [files.wasm, files.js, files.manifest];
+const hash = digest(...kept.map((file) => fs.readFileSync(file)), ...loaded);
+const renamed = (text) => ['wasm', 'js', 'manifest'].reduce((text, kind) => text.replaceAll(hashes[kind], hash), text);
+const written = loaded.map((bytes, number) => {
+  fs.writeFileSync(fileOf(renamed(nameOf(number))), bytes);
+  return fileOf(renamed(nameOf(number)));
+});
+for (const file of kept) {
   for (const end of ['', '.br', '.gz']) if (fs.existsSync(file + end)) fs.renameSync(file + end, renamed(file + end));
   fs.writeFileSync(renamed(file), renamed(fs.readFileSync(renamed(file), 'latin1')), 'latin1');
   written.push(renamed(file));
 }
-fs.writeFileSync(hashFile, renamed(fs.readFileSync(hashFile, 'utf8')));
+fs.writeFileSync(hashFile, renamed(fs.readFileSync(hashFile, 'utf8').replace(/^split: .*\n?/m, '')));
 for (const file of written) {
   const bytes = fs.readFileSync(file);
   const brotli = { [zlib.constants.BROTLI_PARAM_QUALITY]: 11, [zlib.constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };

@@ -5,6 +5,7 @@
 # already in the right version is left alone.
 #
 #   scripts/setup.sh [run|check|test|bench]
+#   SMALL=1         what `make build SMALL=1` needs, too
 #   TESSERA_CACHE   where to put it (${XDG_CACHE_HOME:-~/.cache}/tessera)
 set -euo pipefail
 
@@ -161,6 +162,16 @@ install_rust() {
         rustup component add --toolchain "$toolchain" clippy rustfmt
     run "the WASM target is needed: rustup target add --toolchain $toolchain wasm32-unknown-unknown" \
         rustup target add --toolchain "$toolchain" wasm32-unknown-unknown
+}
+
+have_rust_sources() {
+    [[ -d $(rustup run "${RUSTUP_TOOLCHAIN:-$RUST}" rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library ]]
+}
+
+install_rust_sources() {
+    local toolchain=${RUSTUP_TOOLCHAIN:-$RUST}
+    run "the sources of the standard library are needed: rustup component add --toolchain $toolchain rust-src" \
+        rustup component add --toolchain "$toolchain" rust-src
 }
 
 have_cargo_tool() { # crate, program, version
@@ -425,6 +436,9 @@ if ((rank >= 3)); then
     step "wrk" apt wrk
 fi
 step "Rust $RUST with clippy, rustfmt and the WASM target" rust
+if [[ ${SMALL:-} == 1 ]]; then
+    step "sources of the standard library" rust_sources
+fi
 step "Node packages ($node_packages)" npm "$node_packages"
 step "cmake $CMAKE" cmake
 step "libclang $LIBCLANG" libclang

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, REFERER};
+use axum::http::header::{ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, REFERER};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -29,7 +29,7 @@ use crate::openai_api::api::is_v1;
 use crate::platform::error::AppError;
 use crate::platform::http::envelope::ApiError;
 use crate::platform::http::keep_alive::may_be_buffered;
-use crate::platform::http::request_id::track_request;
+use crate::platform::http::request_id::{X_REQUEST_ID, track_request};
 use crate::platform::http::uploads::discard;
 use crate::platform::trace::Trace;
 use crate::ui::Theme;
@@ -77,11 +77,19 @@ pub fn build(state: &AppState) -> Router {
 
 async fn count_requests(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let announced = state.generation.flags.announcement_for(request.headers());
+    let is_bundle = state.site.is_of_bundle(request.uri().path());
     let begin = |id: &str, request: &Request| begin_trace(&state, id, request);
     let work = track_request(request, next, begin, |route, method, response, took| {
         state.generation.metrics.answered(route, method, response, took);
     });
-    announcing(announced, Box::pin(work)).await
+    let mut response = announcing(announced, Box::pin(work)).await;
+    if is_bundle && response.status().is_success() {
+        // It is the same for everybody and for ever, and whole: bytes of every page that nobody would read.
+        for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES, X_REQUEST_ID] {
+            response.headers_mut().remove(name);
+        }
+    }
+    response
 }
 
 /// Only who comes through a trusted proxy says which trace it belongs to: anybody else could join those of others, or choose which are
@@ -142,10 +150,8 @@ async fn serve_file(State(state): State<AppState>, theme: Theme, uri: Uri, reque
         return error_page(&state.site, theme, &AppError::NotFound);
     }
     let mut response = found.map(axum::body::Body::new);
-    // The names of the bundle change with its content.
-    let bundle =
-        uri.path().strip_prefix('/').is_some_and(|path| path.starts_with(state.site.leptos().site_pkg_dir.as_ref()));
-    let caching = if bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
+    let is_bundle = state.site.is_of_bundle(uri.path());
+    let caching = if is_bundle { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     response
 }

@@ -33,8 +33,7 @@ pub async fn add_headers(State(state): State<AppState>, request: Request, next: 
     let path = request.uri().path();
     let is_data = is_data(path);
     // Fifty files of a page: what only documents obey would be a tenth of their bytes.
-    let is_bundle =
-        path.strip_prefix('/').is_some_and(|path| path.starts_with(state.site.leptos().site_pkg_dir.as_ref()));
+    let is_bundle = state.site.is_of_bundle(path);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {

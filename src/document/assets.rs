@@ -16,7 +16,7 @@ pub struct Assets {
     pub css: String,
     pub js: String,
     pub wasm: String,
-    /// Loads the chunks; absent in a build that is not split.
+    /// Loads the chunks, where the app's own script does not (scripts/join-chunks.mjs).
     pub split: Option<String>,
     /// The files of code that each page needs, by its name, and those that are loaded later (scripts/join-chunks.mjs).
     chunks: BTreeMap<String, Vec<String>>,

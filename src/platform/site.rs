@@ -149,6 +149,12 @@ impl Site {
         &self.0.1
     }
 
+    /// Whether it is a file of the bundle: its name changes with its content.
+    #[must_use]
+    pub fn is_of_bundle(&self, path: &str) -> bool {
+        path.strip_prefix('/').is_some_and(|path| path.starts_with(self.leptos().site_pkg_dir.as_ref()))
+    }
+
     /// A path of this site with its origin, as others write it.
     #[must_use]
     pub fn address_of(&self, path: &str) -> Option<Url> {

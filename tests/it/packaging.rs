@@ -78,8 +78,18 @@ async fn what_is_installed_serves_its_site_from_anywhere_and_leaves_nothing_behi
     let page = visitor.get("/").send().await.unwrap().text().await.unwrap();
     assert!(page.contains("/pkg/tessera.C.css"), "{page}");
     for (path, text) in [("/pkg/tessera.C.css", "body {}"), ("/favicon.ico", "icon")] {
-        assert_eq!(visitor.get(path).send().await.unwrap().text().await.unwrap(), text, "{path}");
+        let response = visitor.get(path).send().await.unwrap();
+        let is_bundle = path.starts_with("/pkg/");
+        // What never changes is not asked for again: nothing about the copy and the request, which others have.
+        assert_eq!(response.headers()["cache-control"].to_str().unwrap().ends_with("immutable"), is_bundle, "{path}");
+        for name in ["last-modified", "accept-ranges", "x-request-id"] {
+            assert_eq!(response.headers().contains_key(name), !is_bundle, "{path}: {name}");
+        }
+        assert!(!is_bundle || !response.headers().contains_key("etag"), "{path}");
+        assert_eq!(response.text().await.unwrap(), text, "{path}");
     }
+    let missing = visitor.get("/pkg/tessera.X.css").send().await.unwrap();
+    assert!(missing.status() == 404 && missing.headers().contains_key("x-request-id"));
 
     run(&installer, &["uninstall"], &vars);
     assert_eq!(files_below(&root), 0);

@@ -21,7 +21,8 @@ tokio::task_local! {
     static REQUEST_ID: String;
 }
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where the id is, in requests and answers.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of the request that is being served; a new one outside of any request.
 #[must_use]
