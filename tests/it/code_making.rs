@@ -54,6 +54,10 @@ async fn codes_are_made_once(vars: &[(&str, &str)]) {
     }
     let more = json!({ "campaign": "fair", "credits": 500, "count": 3, "uses": 2 });
     assert_eq!(make(&admin, "fair-1", &more).await.1["code"], "idempotency_mismatch");
+    for count in [2, 4] {
+        let other = json!({ "campaign": "fair", "credits": 5, "count": count, "uses": 2 });
+        assert_eq!(make(&admin, "fair-1", &other).await.1["code"], "idempotency_mismatch", "{count}");
+    }
     let log = written(&admin).await;
     assert_eq!(log.len(), 3, "{log:?}");
     let first = log.last().unwrap();

@@ -80,7 +80,7 @@ impl Admin {
     ) -> AppResult<MadeCodes> {
         let once = format!("{} {}", by.actor(), checked_key(key)?);
         let seed = secret.derive("codes", once.as_bytes())?;
-        let batch = self.batch(plans, request, |number| code_of(&seed, number))?;
+        let batch = self.batch(plans, request, |number| code_of(&seed, number, request.count()))?;
         let is_new = batch.add(self.codes.as_ref()).await.map_err(|error| match error {
             AppError::InvalidInput { .. } if request.code.is_none() => AppError::IdempotencyMismatch,
             error => error,

@@ -72,10 +72,15 @@ pub fn read_credits(text: &str) -> AppResult<Amount> {
     Amount::parse(text.trim()).ok_or_else(|| wrong("credits", Text::CodeCreditsWrong))
 }
 
-/// The code of this number, of a seed that nobody knows. The same again for the same.
+/// The code of this number among so many, of a seed that nobody knows. The same again for the same; the first is the same for any
+/// number of codes, which tells that a seed was used before.
 #[must_use]
-pub fn code_of(seed: &[u8; 32], number: u32) -> String {
-    let digest = Sha256::new().chain_update(seed).chain_update(number.to_be_bytes()).finalize();
+pub fn code_of(seed: &[u8; 32], number: u32, count: u32) -> String {
+    let mut digest = Sha256::new().chain_update(seed).chain_update(number.to_be_bytes());
+    if number > 0 {
+        digest.update(count.to_be_bytes());
+    }
+    let digest = digest.finalize();
     // 256 is a multiple of 32: no character is likelier than another.
     let mut chars = digest.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]));
     let groups: Vec<String> = (0..GROUPS).map(|_| chars.by_ref().take(GROUP).collect()).collect();
@@ -84,7 +89,8 @@ pub fn code_of(seed: &[u8; 32], number: u32) -> String {
 
 impl CodesRequest {
     /// How many are asked for.
-    fn count(&self) -> u32 {
+    #[must_use]
+    pub fn count(&self) -> u32 {
         self.count.unwrap_or(1)
     }
 
@@ -161,20 +167,28 @@ impl Batch {
     /// # Errors
     /// [`AppError::InvalidInput`] naming `code` where there is such a code with other terms, or one that was ended.
     pub async fn add(&self, store: &dyn CodeStore) -> AppResult<bool> {
-        let Some(first) = self.codes.first() else { return Err(AppError::Internal) };
+        let Some((first, others)) = self.codes.split_first() else { return Err(AppError::Internal) };
+        let is_there = async |code: &NewCode| -> AppResult<bool> {
+            Ok(store.find_code(code.hash).await?.is_some_and(|found| found.is_as(code)))
+        };
         let taken = || wrong("code", Text::CodeTaken);
-        if store.find_code(first.hash).await?.is_some_and(|found| !found.is_as(first)) {
-            return Err(taken());
+        // The first is added last: where it is, so are the others, and another number of codes would be others.
+        if store.find_code(first.hash).await?.is_some() {
+            let are_there = is_there(first).await? && is_there(others.last().unwrap_or(first)).await?;
+            return if are_there { Ok(false) } else { Err(taken()) };
         }
-        // Also what is left of them, where a server died in between.
-        let added = store.add_codes(self.codes.clone()).await?;
-        if added == self.codes.len() {
+        if store.add_codes(others.to_vec()).await? < others.len() {
+            // A server died in between, or they are being made at this moment.
+            for code in others {
+                if !is_there(code).await? {
+                    return Err(taken());
+                }
+            }
+        }
+        if store.add_codes(vec![first.clone()]).await? == 1 {
             return Ok(true);
         }
-        match store.find_code(first.hash).await? {
-            Some(found) if found.is_as(first) => Ok(false),
-            _ => Err(taken()),
-        }
+        if is_there(first).await? { Ok(false) } else { Err(taken()) }
     }
 }
 
@@ -293,10 +307,12 @@ mod tests {
     #[test]
     fn codes_of_a_seed_are_the_same_again_and_all_different() {
         let (one, two) = ([1; 32], [2; 32]);
-        let codes: std::collections::HashSet<_> = (0..1000).map(|number| code_of(&one, number)).collect();
+        let codes: std::collections::HashSet<_> = (0..1000).map(|number| code_of(&one, number, 1000)).collect();
         assert_eq!(codes.len(), 1000);
-        assert_eq!(code_of(&one, 7), code_of(&one, 7));
-        assert_ne!(code_of(&one, 7), code_of(&two, 7));
+        assert_eq!(code_of(&one, 7, 9), code_of(&one, 7, 9));
+        assert_ne!(code_of(&one, 7, 9), code_of(&two, 7, 9));
+        assert_ne!(code_of(&one, 7, 9), code_of(&one, 7, 8));
+        assert_eq!(code_of(&one, 0, 9), code_of(&one, 0, 8));
         assert!(codes.iter().all(|code| code.len() == super::super::new_code().len() && hash_code(code).is_some()));
     }
 }
