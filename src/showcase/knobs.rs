@@ -106,7 +106,8 @@ impl Control {
     /// The chosen value as code; `None` if the knob is off.
     pub fn code(self) -> Option<String> {
         match self {
-            Self::Text(text) => Some(format!("{:?}", &*text.read())),
+            // By hand, as `{:?}` writes nothing in the small build.
+            Self::Text(text) => Some(format!("\"{}\"", text.read().replace('\\', "\\\\").replace('"', "\\\""))),
             Self::Flag(on) => on.get().then(String::new),
             Self::Choice(codes, at) => Some(codes.read_value().get(at.get()).copied().unwrap_or_default().to_owned()),
         }
