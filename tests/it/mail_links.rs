@@ -276,6 +276,8 @@ async fn links_by_mail_lead_back_to_where_one_was() {
             assert!(pressed.text().await.unwrap().contains("href=\"/sign-in?next=%2Fchat"));
         }
     }
+    // Mails are sent beside each other: first the one about the new password.
+    smtp.mail(&user.email, 4).await;
     // Nowhere else.
     let form = [("email", user.email.as_str()), ("next", "//elsewhere.example")];
     assert_eq!(app.visitor().post_form("/sign-in/link", &form).send().await.unwrap().status(), 200);
