@@ -71,5 +71,5 @@ if [ -z "${TESSERA_CHROMIUM:-}" ]; then
 fi
 
 # .config/nextest.toml counts in these.
-: "${NEXTEST_TEST_THREADS:=$((6 * $(nproc)))}"
+: "${NEXTEST_TEST_THREADS:=$((3 * $(nproc)))}"
 export PATH NEXTEST_TEST_THREADS

@@ -2,6 +2,8 @@
 
 use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -100,7 +102,7 @@ impl Admin {
             "days": request.days,
         });
         let written = AuditEntry::new(by.actor(), Action::CodesMade, None).after(said(about));
-        let named = first.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let named = BASE64_URL_SAFE_NO_PAD.encode(first.hash);
         self.log().record(written.once(format!("codes:{named}"))).await;
         let (campaign, credits) = (first.campaign.clone(), first.credits);
         Ok(MadeCodes { campaign, credits, codes: texts, repeated: !is_new })
