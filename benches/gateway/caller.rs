@@ -84,7 +84,7 @@ impl Caller {
         if let Ask::Page(path) = ask {
             let page = self.http.get(format!("http://{}{path}", self.addr)).header(COOKIE, &self.cookie);
             let page = page.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap();
-            assert!(page.ends_with(b"</html>"), "{path} is no page");
+            assert!(page.windows(7).any(|part| part == b"</html>"), "{path} is no page");
             return (micros(), micros());
         }
         let (path, body, end) = ask.message();
