@@ -5,6 +5,7 @@ pub mod api;
 mod letters;
 mod mongo;
 pub mod pages;
+mod reset_pages;
 mod rules;
 mod sign_up;
 mod sqlite;

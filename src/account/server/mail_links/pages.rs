@@ -1,7 +1,10 @@
 //! The pages that ask for links, and those that links lead to. Static pages with plain forms: to look at one changes nothing.
 
-use axum::extract::{FromRef, Path, State};
+use std::convert::Infallible;
+
+use axum::extract::{FromRef, FromRequestParts, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -10,9 +13,10 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::Purpose;
+use super::reset_pages::{show_reset, submit_reset};
 use super::rules::OF_ADDRESSES;
-use super::views::{AskPage, ChangePage, NewAccountPage, NewPasswordPage, NoticePage, PressPage};
-use super::{MailLink, Purpose};
+use super::views::{AskPage, ChangePage, NewAccountPage, NoticePage, PressPage};
 use crate::account::server::Account;
 use crate::account::server::api::signed_in;
 use crate::account::server::caller::Caller;
@@ -25,7 +29,6 @@ use crate::document::response::static_response;
 use crate::document::{StaticPage, render_static_page};
 use crate::i18n::{Text, fill, t};
 use crate::platform::error::AppError;
-use crate::platform::http::envelope::ApiError;
 use crate::platform::http::fields::ApiQuery;
 use crate::platform::limits::ClientAddress;
 use crate::platform::query;
@@ -57,16 +60,31 @@ struct MailboxForm {
     next: Option<String>,
 }
 
-/// Of an address, or of a form.
+/// Of an address, or of a form. An address that is not read leads nowhere.
 #[derive(Default, Deserialize)]
-struct WayBack {
+pub(super) struct WayBack {
     next: Option<String>,
 }
 
 impl WayBack {
     /// The path of this site to go to afterwards; empty: none.
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         same_site_path(self.next.as_deref(), "")
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WayBack {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(ApiQuery::from_request_parts(parts, state).await.map(|ApiQuery(way)| way).unwrap_or_default())
+    }
+}
+
+/// An empty form, from which it goes on to where the address says.
+impl From<WayBack> for MailboxForm {
+    fn from(WayBack { next }: WayBack) -> Self {
+        Self { email: String::new(), next }
     }
 }
 
@@ -76,13 +94,6 @@ struct SignUpForm {
     name: String,
     #[serde(default)]
     password: String,
-}
-
-#[derive(Deserialize)]
-struct PasswordForm {
-    #[serde(default)]
-    password: String,
-    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -115,13 +126,19 @@ pub(in crate::account::server) fn page<V: IntoView + 'static>(
 }
 
 /// What came of it, and the way on.
-fn notice(account: &Account, theme: Theme, title: Text, text: String, (href, label): (&str, Text)) -> Response {
+pub(super) fn notice(
+    account: &Account,
+    theme: Theme,
+    title: Text,
+    text: String,
+    (href, label): (&str, Text),
+) -> Response {
     let way = (href.to_owned(), label);
     page(account, theme, 200, (t(title), href), || view! { <NoticePage title=t(title) text way /> })
 }
 
 /// That a link opens nothing (any more), or what else was in its way.
-fn refused(account: &Account, theme: Theme, error: &AppError, (href, label): (&str, Text)) -> Response {
+pub(super) fn refused(account: &Account, theme: Theme, error: &AppError, (href, label): (&str, Text)) -> Response {
     let title = match error {
         AppError::InvalidInput { .. } => Text::LinkInvalidTitle,
         _ => Text::DidNotWork,
@@ -130,7 +147,6 @@ fn refused(account: &Account, theme: Theme, error: &AppError, (href, label): (&s
     page(account, theme, error.status(), (t(title), href), || view! { <NoticePage title=t(title) text way /> })
 }
 
-const ASK_AGAIN: (&str, Text) = ("/reset-password", Text::ResetPassword);
 const SIGN_UP_AGAIN: (&str, Text) = ("/sign-up", Text::SignUp);
 const SIGN_IN_AGAIN: (&str, Text) = ("/sign-in/link", Text::SignInByLink);
 const TO_ACCOUNT: (&str, Text) = ("/account", Text::BackToAccount);
@@ -147,13 +163,7 @@ fn ask_page(account: &Account, theme: Theme, purpose: Purpose, form: MailboxForm
     })
 }
 
-/// An empty form, from which it goes on to where the address says.
-fn asked(query: Result<ApiQuery<WayBack>, ApiError>) -> MailboxForm {
-    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
-    MailboxForm { email: String::new(), next: way.next }
-}
-
-fn to_sign_in(next: &str) -> String {
+pub(super) fn to_sign_in(next: &str) -> String {
     query::address("/sign-in", &[("next", next)])
 }
 
@@ -173,12 +183,8 @@ async fn request(
     notice(account, theme, Text::LookForMail, text, (&way, Text::SignIn))
 }
 
-async fn ask_for_reset(
-    State(account): State<Account>,
-    theme: Theme,
-    query: Result<ApiQuery<WayBack>, ApiError>,
-) -> Response {
-    ask_page(&account, theme, Purpose::Reset, asked(query), None)
+async fn ask_for_reset(State(account): State<Account>, theme: Theme, way: WayBack) -> Response {
+    ask_page(&account, theme, Purpose::Reset, MailboxForm::from(way), None)
 }
 
 async fn request_reset(
@@ -190,12 +196,8 @@ async fn request_reset(
     request(&account, address, theme, Purpose::Reset, form).await
 }
 
-async fn ask_for_sign_in(
-    State(account): State<Account>,
-    theme: Theme,
-    query: Result<ApiQuery<WayBack>, ApiError>,
-) -> Response {
-    ask_page(&account, theme, Purpose::SignIn, asked(query), None)
+async fn ask_for_sign_in(State(account): State<Account>, theme: Theme, way: WayBack) -> Response {
+    ask_page(&account, theme, Purpose::SignIn, MailboxForm::from(way), None)
 }
 
 async fn request_sign_in(
@@ -205,54 +207,6 @@ async fn request_sign_in(
     PageForm(form): PageForm<MailboxForm>,
 ) -> Response {
     request(&account, address, theme, Purpose::SignIn, form).await
-}
-
-fn new_password_page(
-    account: &Account,
-    theme: Theme,
-    token: &str,
-    link: MailLink,
-    next: String,
-    error: Option<AppError>,
-) -> Response {
-    let status = error.as_ref().map_or(200, AppError::status);
-    let path = format!("/reset-password/{token}");
-    let errors: Vec<_> = error.into_iter().collect();
-    let (action, email) = (path.clone(), link.email);
-    page(account, theme, status, (t(Text::SetNewPassword), &path), || {
-        view! { <NewPasswordPage action email next errors /> }
-    })
-}
-
-async fn show_reset(
-    State(account): State<Account>,
-    theme: Theme,
-    Path(token): Path<String>,
-    query: Result<ApiQuery<WayBack>, ApiError>,
-) -> Response {
-    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
-    match account.find_link(&token, &[Purpose::Reset]).await {
-        Ok((link, _)) => new_password_page(&account, theme, &token, link, way.path(), None),
-        Err(error) => refused(&account, theme, &error, ASK_AGAIN),
-    }
-}
-
-async fn submit_reset(
-    State(account): State<Account>,
-    address: ClientAddress,
-    theme: Theme,
-    Path(token): Path<String>,
-    PageForm(form): PageForm<PasswordForm>,
-) -> Response {
-    let next = same_site_path(form.next.as_deref(), "");
-    let Err(error) = account.reset_password(address, &token, form.password).await else {
-        let text = t(Text::PasswordWasSetExplained).to_owned();
-        return notice(&account, theme, Text::PasswordWasSet, text, (&to_sign_in(&next), Text::SignIn));
-    };
-    match account.find_link(&token, &[Purpose::Reset]).await {
-        Ok((link, _)) => new_password_page(&account, theme, &token, link, next, Some(error)),
-        Err(_) => refused(&account, theme, &error, ASK_AGAIN),
-    }
 }
 
 /// That a link is on its way, to an address with or without an account.
@@ -307,9 +261,8 @@ async fn show_sign_in(
     State(account): State<Account>,
     theme: Theme,
     Path(token): Path<String>,
-    query: Result<ApiQuery<WayBack>, ApiError>,
+    way: WayBack,
 ) -> Response {
-    let way = query.map(|ApiQuery(way)| way).unwrap_or_default();
     let link = match account.find_link(&token, &[Purpose::SignIn]).await {
         Ok((link, _)) => link,
         Err(error) => return refused(&account, theme, &error, SIGN_IN_AGAIN),
