@@ -169,6 +169,7 @@ async fn codes_are_made_without_a_script_after_a_question_and_shown_once() {
     let (status, _, html) = send(&admin, &wrong).await;
     assert!(status == 400 && html.contains("Uses of each in all: It is a whole number"), "{html}");
     assert!(html.contains("value=\"2.5\"") && html.contains("value=\"often\""), "{html}");
+    assert_eq!(html.matches("aria-invalid=\"true\"").count(), 1, "at its field: {html}");
     // It asks, and has made nothing yet.
     let (status, _, html) = send(&admin, &[&typed[..], &[("do", "ask")]].concat()).await;
     assert!(status == 200 && html.contains("Make these codes?") && html.contains("2.5 credits"), "{html}");

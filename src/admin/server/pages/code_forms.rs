@@ -7,6 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::frame::Section;
+use super::question::{hidden_fields, question_form};
 use super::user_sections::section;
 use crate::admin::server::codes::MadeCodes;
 use crate::credits::server::codes::NewCode;
@@ -68,8 +69,8 @@ impl CodesForm {
     }
 
     /// All that is sent again with the answer to the question.
-    fn hidden(self, once: String) -> impl IntoView + use<> {
-        let fields = [
+    fn fields(self, once: String) -> [(&'static str, String); 12] {
+        [
             ("do", "make".to_owned()),
             ("campaign", self.campaign),
             ("credits", self.credits),
@@ -82,38 +83,40 @@ impl CodesForm {
             ("expires", self.expires),
             ("creditsLast", self.credits_last),
             ("once", once),
-        ];
-        let hidden = fields.into_iter().filter(|(_, value)| !value.is_empty());
-        hidden.map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect::<Vec<_>>()
+        ]
     }
 }
 
-/// The form. It asks, and makes nothing yet.
-pub fn making_form(form: CodesForm, plans: &[PlanOffer]) -> AnyView {
+/// The form. It asks, and makes nothing yet. What is wrong with a field stands at it.
+pub fn making_form(form: CodesForm, plans: &[PlanOffer], problem: Option<&AppError>) -> AnyView {
+    let error = |name: &str| match problem {
+        Some(AppError::InvalidInput { field, message }) if field == name => Some(message.clone()),
+        _ => None,
+    };
     let none = Choice::new("", t(Text::NoValue));
     let choices = std::iter::once(none).chain(plans.iter().map(|plan| Choice::new(&plan.id, &plan.name)));
     let of_plan = (!plans.is_empty()).then(|| {
         view! {
-            <Select name="plan" id="plan" label=t(Text::UserPlan) choices=choices.collect() value=form.plan />
-            <Field name="days" id="days" label=t(Text::CodeDays) hint=t(Text::CodeDaysHint) value=form.days />
+            <Select name="plan" id="plan" label=t(Text::UserPlan) choices=choices.collect() value=form.plan error=error("plan") />
+            <Field name="days" id="days" label=t(Text::CodeDays) hint=t(Text::CodeDaysHint) value=form.days error=error("days") />
         }
     });
     let body = view! {
         <form method="post" action=Section::Codes.path() class="grid max-w-3xl items-start gap-4 sm:grid-cols-2">
             <input type="hidden" name="do" value="ask" />
-            <Field name="campaign" id="campaign" label=t(Text::CampaignColumn) hint=t(Text::CampaignHint) value=form.campaign required=true />
-            <Field name="credits" id="credits" label=t(Text::CodeCredits) hint=t(Text::CodeCreditsHint) value=form.credits />
-            <Field name="count" id="count" label=t(Text::CodeCount) hint=t(Text::CodeCountHint) value=form.count />
-            <Field name="code" id="code" label=t(Text::CodeOwn) hint=t(Text::CodeOwnHint) value=form.code autocomplete="off" />
-            <Field name="uses" id="uses" label=t(Text::CodeUses) hint=t(Text::CodeUsesHint) value=form.uses />
-            <Field name="perUser" id="per-user" label=t(Text::CodePerUser) hint=t(Text::CodePerUserHint) value=form.per_user />
-            <Field name="expires" id="expires" kind="date" label=t(Text::CodeExpires) hint=t(Text::CodeExpiresHint) value=form.expires />
+            <Field name="campaign" id="campaign" label=t(Text::CampaignColumn) hint=t(Text::CampaignHint) value=form.campaign error=error("campaign") required=true />
+            <Field name="credits" id="credits" label=t(Text::CodeCredits) hint=t(Text::CodeCreditsHint) value=form.credits error=error("credits") />
+            <Field name="count" id="count" label=t(Text::CodeCount) hint=t(Text::CodeCountHint) value=form.count error=error("count") />
+            <Field name="code" id="code" label=t(Text::CodeOwn) hint=t(Text::CodeOwnHint) value=form.code error=error("code") autocomplete="off" />
+            <Field name="uses" id="uses" label=t(Text::CodeUses) hint=t(Text::CodeUsesHint) value=form.uses error=error("uses") />
+            <Field name="perUser" id="per-user" label=t(Text::CodePerUser) hint=t(Text::CodePerUserHint) value=form.per_user error=error("perUser") />
+            <Field name="expires" id="expires" kind="date" label=t(Text::CodeExpires) hint=t(Text::CodeExpiresHint) value=form.expires error=error("expires") />
             <Field
                 name="creditsLast"
                 id="credits-last"
                 label=t(Text::CodeCreditsLast)
                 hint=t(Text::CodeCreditsLastHint)
-                value=form.credits_last
+                value=form.credits_last error=error("creditsLast")
             />
             {of_plan}
             <div class="sm:col-span-2">
@@ -135,25 +138,10 @@ pub fn question(batch: &Batch, form: CodesForm) -> AnyView {
         }
     };
     let facts = batch.codes.first().map(|first| facts(first, batch.codes.len(), &form)).unwrap_or_default();
-    view! {
-        <form
-            method="post"
-            action=Section::Codes.path()
-            aria-labelledby="question"
-            class="max-w-xl space-y-4 rounded-md border border-line-strong bg-surface p-4"
-        >
-            <p id="question" class="font-medium">
-                {t(Text::AskMakeCodes)}
-            </p>
-            <dl class="space-y-1 text-sm">{facts.into_iter().map(fact).collect::<Vec<_>>()}</dl>
-            {form.hidden(Uuid::now_v7().to_string())}
-            <div class="flex flex-wrap gap-2">
-                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Primary />
-                <Button label=t(Text::Cancel) href=Section::Codes.path().to_owned() />
-            </div>
-        </form>
-    }
-    .into_any()
+    let more = view! { <dl class="space-y-1 text-sm">{facts.into_iter().map(fact).collect::<Vec<_>>()}</dl> };
+    let path = Section::Codes.path().to_owned();
+    let fields = form.fields(Uuid::now_v7().to_string());
+    question_form(t(Text::AskMakeCodes).to_owned(), ButtonVariant::Primary, (path.clone(), path), fields, more)
 }
 
 fn facts(first: &NewCode, count: usize, form: &CodesForm) -> Vec<(Text, String)> {
@@ -190,7 +178,7 @@ pub fn made(made: &MadeCodes, form: CodesForm) -> AnyView {
             {codes.collect::<Vec<_>>()}
         </ul>
         <form method="post" action=Section::Codes.path()>
-            {form.hidden(once)}
+            {hidden_fields(form.fields(once))}
             <input type="hidden" name="format" value="text" />
             <Button label=t(Text::CodesAsText) kind="submit" />
         </form>

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use super::code_forms::{self, CodesForm, as_text, making_form};
 use super::frame::{Section, page, problem_text};
+use super::question::question_form;
 use super::visitor::Visitor;
 use crate::account::server::Account;
 use crate::account::server::forms::PageForm;
@@ -96,48 +97,30 @@ async fn render(admin: &Admin, visitor: &Visitor, form: CodesForm, plans: &[Plan
     page(visitor, Section::Codes, t(Text::FlagCodes), status, || {
         let ends = campaigns.iter().find(|campaign| campaign.name == form.end && campaign.open > 0);
         let ends = ends.map(question);
-        let (told, typed) = match outcome {
-            Outcome::Nothing => (().into_any(), form.clone()),
-            Outcome::Asks(batch) => (code_forms::question(&batch, form.clone()), form.clone()),
-            Outcome::Made(made) => (code_forms::made(&made, form.clone()), CodesForm::default()),
-            Outcome::Failed(error) => {
-                let text = problem_text(&error);
-                (view! { <Alert tone=AlertTone::Danger text /> }.into_any(), form.clone())
-            }
+        let typed = if matches!(outcome, Outcome::Made(_)) { CodesForm::default() } else { form.clone() };
+        let told = match &outcome {
+            Outcome::Nothing => ().into_any(),
+            Outcome::Asks(batch) => code_forms::question(batch, form.clone()),
+            Outcome::Made(made) => code_forms::made(made, form.clone()),
+            Outcome::Failed(error) => view! { <Alert tone=AlertTone::Danger text=problem_text(error) /> }.into_any(),
         };
+        let problem = if let Outcome::Failed(error) = &outcome { Some(error) } else { None };
         view! {
             {(form.said == "done").then(|| view! { <Alert text=t(Text::TaskDone) /> })}
             {ends}
             {told}
             <p class="max-w-prose text-sm text-ink-soft">{t(Text::CodesListed)}</p>
             {table(campaigns)}
-            {making_form(typed, plans)}
+            {making_form(typed, plans, problem)}
         }
     })
 }
 
-/// The question, and the form that does it.
 fn question(campaign: &Campaign) -> AnyView {
     let count = campaign.open.to_string();
     let question = fill(Text::AskEndCampaign, &[("name", &campaign.name), ("count", &count)]);
-    view! {
-        <form
-            method="post"
-            action=Section::Codes.path()
-            aria-labelledby="question"
-            class="space-y-4 rounded-md border border-line-strong bg-surface p-4"
-        >
-            <p id="question" class="font-medium break-words">
-                {question}
-            </p>
-            <input type="hidden" name="end" value=campaign.name.clone() />
-            <div class="flex flex-wrap gap-2">
-                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
-                <Button label=t(Text::Cancel) href=Section::Codes.path().to_owned() />
-            </div>
-        </form>
-    }
-    .into_any()
+    let path = Section::Codes.path().to_owned();
+    question_form(question, ButtonVariant::Danger, (path.clone(), path), [("end", campaign.name.clone())], ())
 }
 
 fn table(campaigns: Vec<Campaign>) -> impl IntoView {

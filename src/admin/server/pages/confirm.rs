@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::question::question_form;
 use super::user::show_again;
 use super::visitor::Visitor;
 use crate::account::Role;
@@ -24,7 +25,7 @@ use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::envelope::{ApiError, PathId};
 use crate::platform::ids::{BudgetId, PaymentId, UserId};
-use crate::ui::{Button, ButtonVariant, Field};
+use crate::ui::{ButtonVariant, Field};
 
 /// Whose rules the page of a user goes by.
 #[derive(Clone, Copy)]
@@ -193,38 +194,23 @@ fn read_amount(text: &str) -> Option<Amount> {
 }
 
 /// The question, and the form that does it.
-pub fn confirm_box(question: String, form: TaskForm, id: &str) -> impl IntoView + use<> {
+pub fn confirm_box(question: String, form: TaskForm, id: &str) -> AnyView {
     let path = format!("/admin/users/{id}");
-    let (once, action) = (Uuid::now_v7().to_string(), path.clone());
     let typed = (form.task == "erase").then(
         || view! { <Field name="email" id="typed-email" kind="email" label=t(Text::TheirEmail) required=true /> },
     );
-    view! {
-        <form
-            method="post"
-            action=action
-            aria-labelledby="question"
-            class="space-y-4 rounded-md border border-line-strong bg-surface p-4"
-        >
-            <p id="question" class="font-medium break-words">
-                {question}
-            </p>
-            <input type="hidden" name="do" value=form.task />
-            <input type="hidden" name="amount" value=form.amount />
-            <input type="hidden" name="reason" value=form.reason />
-            <input type="hidden" name="payment" value=form.payment />
-            <input type="hidden" name="period" value=form.period />
-            <input type="hidden" name="limit" value=form.limit />
-            <input type="hidden" name="model" value=form.model />
-            <input type="hidden" name="budget" value=form.budget />
-            <input type="hidden" name="once" value=once />
-            {typed}
-            <div class="flex flex-wrap gap-2">
-                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
-                <Button label=t(Text::Cancel) href=path />
-            </div>
-        </form>
-    }
+    let fields = [
+        ("do", form.task),
+        ("amount", form.amount),
+        ("reason", form.reason),
+        ("payment", form.payment),
+        ("period", form.period),
+        ("limit", form.limit),
+        ("model", form.model),
+        ("budget", form.budget),
+        ("once", Uuid::now_v7().to_string()),
+    ];
+    question_form(question, ButtonVariant::Danger, (path.clone(), path), fields, typed)
 }
 
 /// `POST /admin/users/{id}`.

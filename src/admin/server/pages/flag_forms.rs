@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 
 use super::flags::{render, setting_text};
+use super::question::question_form;
 use super::visitor::Visitor;
 use crate::account::Role;
 use crate::account::server::forms::PageForm;
@@ -19,7 +20,7 @@ use crate::flags::{Announced, AnnouncementKind};
 use crate::i18n::{Text, fill, t};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
-use crate::ui::{Button, ButtonVariant};
+use crate::ui::ButtonVariant;
 
 /// All fields of both forms.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -135,7 +136,7 @@ fn read_money(field: &str, text: &str) -> AppResult<Option<i64>> {
 }
 
 /// The question, and the form that does it.
-pub fn confirm_box(task: &FlagTask, form: FlagForm, label: &str) -> impl IntoView + use<> {
+pub fn confirm_box(task: &FlagTask, form: FlagForm, label: &str) -> AnyView {
     let (question, preview) = match task {
         FlagTask::Change { change, .. } => {
             let setting = read_setting(change).unwrap_or_default();
@@ -169,26 +170,8 @@ pub fn confirm_box(task: &FlagTask, form: FlagForm, label: &str) -> impl IntoVie
         ("until", form.until),
         ("dismissible", form.dismissible),
     ];
-    let hidden = fields.into_iter().filter(|(_, value)| !value.is_empty());
-    let hidden = hidden.map(|(name, value)| view! { <input type="hidden" name=name value=value /> });
-    view! {
-        <form
-            method="post"
-            action="/admin/flags"
-            aria-labelledby="question"
-            class="space-y-4 rounded-md border border-line-strong bg-surface p-4"
-        >
-            <p id="question" class="font-medium break-words">
-                {question}
-            </p>
-            {preview.map(|shown| announcement(&shown, None))}
-            {hidden.collect::<Vec<_>>()}
-            <div class="flex flex-wrap gap-2">
-                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
-                <Button label=t(Text::Cancel) href=back />
-            </div>
-        </form>
-    }
+    let more = preview.map(|shown| announcement(&shown, None));
+    question_form(question, ButtonVariant::Danger, ("/admin/flags".to_owned(), back), fields, more)
 }
 
 /// `POST /admin/flags`.

@@ -17,6 +17,7 @@ mod operations;
 mod overview;
 mod picker;
 mod prices;
+mod question;
 mod range_page;
 mod reconciliation;
 mod trace_sections;

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 
 use super::frame::{Section, page};
+use super::question::question_form;
 use super::trace_sections::{attempts_section, entries_section, money_section, timeline_section};
 use super::visitor::Visitor;
 use crate::account::server::forms::PageForm;
@@ -154,32 +155,13 @@ async fn load(admin: &Admin, visitor: &Visitor, id: &str) -> AppResult<(TraceDet
     Ok((found, names.into_iter().collect()))
 }
 
-/// The question, and the form that does it.
 fn confirm_box(id: &str, work: &WorkMoney, reason: String, names: &Names) -> AnyView {
     let credits = count_written(Text::CreditsCount, &work.charged.as_entry());
     let email = names.get(&work.user_id).unwrap_or(&work.user_id);
     let question = fill(Text::AskGoodwill, &[("credits", &credits), ("email", email), ("reason", &reason)]);
     let path = format!("/admin/traces/{id}");
-    let action = path.clone();
-    view! {
-        <form
-            method="post"
-            action=action
-            aria-labelledby="question"
-            class="space-y-4 rounded-md border border-line-strong bg-surface p-4"
-        >
-            <p id="question" class="font-medium break-words">
-                {question}
-            </p>
-            <input type="hidden" name="work" value=work.work_id.clone() />
-            <input type="hidden" name="reason" value=reason />
-            <div class="flex flex-wrap gap-2">
-                <Button label=t(Text::ConfirmTask) kind="submit" variant=ButtonVariant::Danger />
-                <Button label=t(Text::Cancel) href=path />
-            </div>
-        </form>
-    }
-    .into_any()
+    let fields = [("work", work.work_id.clone()), ("reason", reason)];
+    question_form(question, ButtonVariant::Danger, (path.clone(), path), fields, ())
 }
 
 #[cfg(test)]
