@@ -18,6 +18,7 @@ pub const MOST_ROWS: usize = 50;
 /// A bucket of a source.
 struct Part {
     mark: i64,
+    is_stored: bool,
     is_corrected: bool,
     sums: Sums,
     /// By their numbers.
@@ -72,13 +73,17 @@ impl Mirror {
         Some(self.buckets.get(&start)?.get(&source)?.mark)
     }
 
+    pub fn is_stored(&self, source: Source, start: i64) -> bool {
+        self.buckets.get(&start).and_then(|parts| parts.get(&source)).is_some_and(|part| part.is_stored)
+    }
+
     /// Puts a bucket in the place of what was known of it.
-    pub fn put(&mut self, bucket: StoredBucket) {
+    pub fn put(&mut self, bucket: StoredBucket, is_stored: bool) {
         let StoredBucket { source, start, mark, is_corrected, sums, people } = bucket;
         let people = people.into_iter().map(|(user, share)| (self.number(user), share)).collect();
         let parts = self.buckets.entry(start).or_default();
         let is_corrected = is_corrected || parts.get(&source).is_some_and(|part| part.is_corrected);
-        parts.insert(source, Part { mark, is_corrected, sums, people });
+        parts.insert(source, Part { mark, is_stored, is_corrected, sums, people });
         *self.changes.entry(start.div_euclid(DAY)).or_default() += 1;
     }
 

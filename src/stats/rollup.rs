@@ -4,7 +4,7 @@
 //! are read again: the last hour's when somebody looks, at most once a second, and older ones by a timer. A bucket is replaced as a
 //! whole, so several servers may do the same at once, and one that dies leaves nothing half done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl Stats {
         let begun = Instant::now();
         if turn.is_loaded {
             let now = self.now();
-            self.look(now - OPEN, now + BUCKET, turn.all_looked_at.is_some()).await?;
+            self.look(now, now - OPEN, now + BUCKET, turn.all_looked_at.is_some()).await?;
         } else {
             self.load(&mut turn).await?;
             return Ok(());
@@ -124,7 +124,7 @@ impl Stats {
         while from < now + BUCKET {
             // Whoever looks meanwhile has a turn between the pieces.
             let _turn = self.0.turn.lock().await;
-            self.look(from, (from + PIECE).min(now + BUCKET), was_looked_at).await?;
+            self.look(now, from, (from + PIECE).min(now + BUCKET), was_looked_at).await?;
             from += PIECE;
         }
         if is_due {
@@ -133,19 +133,18 @@ impl Stats {
         Ok(())
     }
 
-    /// Looks at everything at once, also at what was looked at a moment ago; for tests and tools.
+    /// Looks at everything at once, also at what was looked at a moment ago, as if this was the time; for tests and tools.
     ///
     /// # Errors
     /// [`crate::platform::error::AppError::Unavailable`].
-    pub async fn look_at_all(&self) -> AppResult<()> {
+    pub async fn look_at_all(&self, now: i64) -> AppResult<()> {
         let mut turn = self.0.turn.lock().await;
         let was_loaded = turn.is_loaded;
         if !was_loaded {
             self.load(&mut turn).await?;
             return Ok(());
         }
-        let now = self.now();
-        self.look(now - millis(KEPT), now + BUCKET, true).await?;
+        self.look(now, now - millis(KEPT), now + BUCKET, true).await?;
         Ok(())
     }
 
@@ -158,14 +157,14 @@ impl Stats {
             let found = self.0.store.load(from, from + PIECE).await?;
             let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
             for bucket in found {
-                mirror.put(bucket);
+                mirror.put(bucket, true);
             }
             drop(mirror);
             from += PIECE;
         }
         let mut from = first;
         while from < now + BUCKET {
-            self.look(from, (from + PIECE).min(now + BUCKET), false).await?;
+            self.look(now, from, (from + PIECE).min(now + BUCKET), false).await?;
             from += PIECE;
         }
         *turn = Turn { is_loaded: true, next: Some(Instant::now() + PAUSE), all_looked_at: Some(Instant::now()) };
@@ -173,105 +172,94 @@ impl Stats {
     }
 
     /// Adds up what has changed of a time. `knows_all`: what is new there and old came late.
-    async fn look(&self, from: i64, until: i64, knows_all: bool) -> StoreResult<()> {
+    async fn look(&self, now: i64, from: i64, until: i64, knows_all: bool) -> StoreResult<()> {
         let (from, until) = (bucket_of(from), bucket_of(until + BUCKET - 1));
-        let now = self.now();
-        let mut changed: BTreeMap<Source, BTreeSet<i64>> = BTreeMap::new();
-        let mut asked = BTreeSet::new();
-        for source in Source::ALL {
-            let marks = self.0.store.marks(source, from, until).await?;
-            let is_new = |start: i64, mark: i64| {
-                self.read(|mirror| match mirror.mark(source, start) {
-                    None => true,
-                    // What users delete later was there all the same: old sums only grow.
-                    Some(known) => mark > known || (mark != known && start + BUCKET + OPEN > now),
-                })
-            };
-            let new = marks.iter().filter(|(start, mark)| is_new(**start, **mark)).map(|(start, _)| *start);
-            changed.insert(source, new.collect());
-            if source == Source::Attempts {
-                asked = marks.into_keys().collect();
-            }
+        let is_over = |start: i64| start + BUCKET <= now;
+        let is_old = |start: i64| start + BUCKET + OPEN <= now;
+        let marks = self.0.store.marks(from, until).await?;
+        let is_new = |source: Source, start: i64, mark: i64| {
+            self.read(|mirror| match mirror.mark(source, start) {
+                None => true,
+                // What users delete later was there all the same: old sums only grow.
+                Some(known) => mark > known || (mark != known && !is_old(start)),
+            })
+        };
+        let changed = |source: Source| -> BTreeSet<i64> {
+            let marks = marks.get(&source).into_iter().flatten();
+            marks.filter(|(start, mark)| is_new(source, **start, **mark)).map(|(start, _)| *start).collect()
+        };
+        let changed: BTreeMap<Source, BTreeSet<i64>> =
+            Source::ALL.into_iter().map(|source| (source, changed(source))).collect();
+        // What was known before its time was over is stored now.
+        let mut again = changed.clone();
+        for (source, marks) in &marks {
+            let left = |start: &i64| is_over(*start) && self.read(|mirror| !mirror.is_stored(*source, *start));
+            again.entry(*source).or_default().extend(marks.keys().copied().filter(left));
         }
         // What an answer was charged may be in the bucket after it, and what it is a fallback of in the one before.
         let of = |source: Source, by: i64| changed.get(&source).into_iter().flatten().map(move |start| start + by);
         let near = of(Source::Attempts, BUCKET).chain(of(Source::Ledger, 0)).chain(of(Source::Ledger, -BUCKET));
-        let near: BTreeSet<i64> = near.filter(|start| asked.contains(start)).collect();
-        let again: BTreeSet<i64> = changed.get(&Source::Attempts).into_iter().flatten().copied().chain(near).collect();
-        for source in Source::ALL {
-            let own = changed.get(&source).cloned().unwrap_or_default();
-            let starts = if source == Source::Attempts { &again } else { &own };
-            for (from, until) in runs(starts) {
-                let (folded, marks) = self.add_up(source, from, until).await?;
-                // What was read before it only tells what is a fallback.
-                let buckets = folded.into_iter().filter(|(start, _)| *start >= from && starts.contains(start));
-                let is_late = |start| own.contains(&start) && knows_all && start + BUCKET + OPEN <= now;
-                let buckets: Vec<StoredBucket> = buckets
-                    .map(|(start, (sums, people))| StoredBucket {
-                        source,
-                        start,
-                        mark: marks.get(&start).copied().unwrap_or_default(),
-                        is_corrected: is_late(start),
-                        sums,
-                        people,
-                    })
-                    .collect();
-                self.0.store.keep(buckets.clone()).await?;
-                let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
-                for bucket in buckets {
-                    mirror.put(bucket);
+        let asked = marks.get(&Source::Attempts);
+        let near = near.filter(|start| asked.is_some_and(|asked| asked.contains_key(start)));
+        again.entry(Source::Attempts).or_default().extend(near);
+        for sources in Reading::ALL {
+            let starts = |source: &Source| again.get(source).into_iter().flatten().copied();
+            let all: BTreeSet<i64> = sources.of().iter().flat_map(starts).collect();
+            for (from, until) in runs(&all) {
+                let folded = self.add_up(sources, from, until).await?;
+                // What was read before and after it only tells what is a fallback, and what it was charged.
+                let buckets = folded.into_iter().filter(|bucket| {
+                    let own = again.get(&bucket.source);
+                    (from..until).contains(&bucket.start) && own.is_some_and(|own| own.contains(&bucket.start))
+                });
+                let is_late = |source: Source, start: i64| {
+                    knows_all && is_old(start) && changed.get(&source).is_some_and(|own| own.contains(&start))
+                };
+                let buckets =
+                    buckets.map(|bucket| StoredBucket { is_corrected: is_late(bucket.source, bucket.start), ..bucket });
+                // What goes on changing would be written again and again.
+                let (over, open): (Vec<_>, Vec<_>) = buckets.partition(|bucket| is_over(bucket.start));
+                if !over.is_empty() {
+                    self.0.store.keep(over.clone()).await?;
                 }
+                let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
+                over.into_iter().for_each(|bucket| mirror.put(bucket, true));
+                open.into_iter().for_each(|bucket| mirror.put(bucket, false));
             }
         }
         Ok(())
     }
 
-    /// The sums of a time by its buckets, with what the records that were read come to as marks.
-    async fn add_up(&self, source: Source, from: i64, until: i64) -> StoreResult<(Buckets, BTreeMap<i64, i64>)> {
+    /// The buckets of a time, and some of those beside it. Their marks are what the records that were read come to.
+    async fn add_up(&self, what: Reading, from: i64, until: i64) -> StoreResult<Vec<StoredBucket>> {
         let store = self.store();
-        let mut marks = BTreeMap::new();
-        let mut mark = |at: i64, by: i64| *marks.entry(bucket_of(at)).or_default() += by;
-        let sums = match source {
-            Source::Attempts => {
+        Ok(match what {
+            Reading::Work => {
                 let attempts = store.attempts(from - BUCKET, until).await?;
                 let entries = store.entries(from, until + BUCKET).await?;
-                let prices = store.earnings(paid_lots(&entries)).await?;
-                for attempt in &attempts {
-                    mark(attempt.at, 1);
-                }
-                fold_attempts(&attempts, &entries, &prices)
+                let lots = paid_lots(&entries);
+                let prices = if lots.is_empty() { HashMap::new() } else { store.earnings(lots).await? };
+                let asked = fold_attempts(&attempts, &entries, &prices);
+                let moved = fold_entries(&entries, &prices);
+                let mut buckets = marked(Source::Attempts, asked, attempts.iter().map(|attempt| (attempt.at, 1)));
+                buckets.extend(marked(Source::Ledger, moved, entries.iter().map(|entry| (entry.at, 1))));
+                buckets
             }
-            Source::Ledger => {
-                let entries = store.entries(from, until).await?;
-                let prices = store.earnings(paid_lots(&entries)).await?;
-                for entry in &entries {
-                    mark(entry.at, 1);
-                }
-                fold_entries(&entries, &prices)
-            }
-            Source::Payments => {
+            Reading::Payments => {
                 let payments = store.payments(from, until).await?;
-                for payment in &payments {
-                    mark(payment.at, payment.version + 1);
-                }
-                fold_payments(&payments)
+                let marks = payments.iter().map(|payment| (payment.at, payment.version + 1));
+                marked(Source::Payments, fold_payments(&payments), marks)
             }
-            Source::Users => {
+            Reading::Users => {
                 let times = store.users(from, until).await?;
-                for at in &times {
-                    mark(*at, 1);
-                }
-                fold_users(&times)
+                marked(Source::Users, fold_users(&times), times.iter().map(|at| (*at, 1)))
             }
-            Source::Replies => {
+            Reading::Replies => {
                 let replies = store.replies(from, until).await?;
-                for reply in &replies {
-                    mark(reply.at, 1);
-                }
-                fold_replies(&replies, &self.0.prices)
+                let marks = replies.iter().map(|reply| (reply.at, 1));
+                marked(Source::Replies, fold_replies(&replies, &self.0.prices), marks)
             }
-        };
-        Ok((sums, marks))
+        })
     }
 
     /// How things stand: users, and credits that are not spent. As it was half a minute ago at most, if somebody looks all the time.
@@ -307,6 +295,42 @@ impl Stats {
     fn stand(&self, standing: Arc<Standing>) {
         *self.0.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), standing));
     }
+}
+
+/// What is read together.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Attempts, and the entries of the ledger that tell what they were charged.
+    Work,
+    Payments,
+    Users,
+    Replies,
+}
+
+impl Reading {
+    const ALL: [Self; 4] = [Self::Work, Self::Payments, Self::Users, Self::Replies];
+
+    const fn of(self) -> &'static [Source] {
+        match self {
+            Self::Work => &[Source::Attempts, Source::Ledger],
+            Self::Payments => &[Source::Payments],
+            Self::Users => &[Source::Users],
+            Self::Replies => &[Source::Replies],
+        }
+    }
+}
+
+/// Buckets with their marks, which are added up by their moments.
+fn marked(source: Source, buckets: Buckets, by: impl Iterator<Item = (i64, i64)>) -> Vec<StoredBucket> {
+    let mut marks: BTreeMap<i64, i64> = BTreeMap::new();
+    for (at, mark) in by {
+        *marks.entry(bucket_of(at)).or_default() += mark;
+    }
+    let stored = |(start, (sums, people))| {
+        let mark = marks.get(&start).copied().unwrap_or_default();
+        StoredBucket { source, start, mark, is_corrected: false, sums, people }
+    };
+    buckets.into_iter().map(stored).collect()
 }
 
 /// The lots that money was paid for.

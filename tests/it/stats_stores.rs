@@ -19,7 +19,7 @@ use tessera::platform::ids::{ApiKeyId, AttemptId, LotId, OwnerId, UserId, WorkId
 use tessera::platform::money::{Currency, Money};
 use tessera::platform::time::{DAY, MINUTE};
 use tessera::stats::range::{Picked, Range};
-use tessera::stats::store::{AttemptFilter, EntryFilter, ListedEntry};
+use tessera::stats::store::{AttemptFilter, EntryFilter, ListedEntry, Source};
 use tessera::stats::sums::BUCKET;
 use tessera::stats::{KeyRow, Stats};
 use tessera::usage::server::prices::PriceTable;
@@ -170,7 +170,7 @@ over_every_store! {
         // Its money goes back.
         let refunded = Payment { refunded: Money::new(100, Currency::USD), ..payment };
         stores.payments.save(&refunded).await.unwrap();
-        stats.look_at_all().await.unwrap();
+        stats.look_at_all(now_millis()).await.unwrap();
         let total = stats.overview(range(Picked::Week, "UTC")).await.unwrap().total;
         assert_eq!(total.returned, [Money::new(100, Currency::USD)]);
     }
@@ -246,7 +246,7 @@ over_every_store! {
         stores.attempts.record(late.to_vec()).await.unwrap();
         stats.look_back().await.unwrap();
         assert_eq!(stats.costs(month.clone()).await.unwrap().total.attempts, 1, "it is looked at once a day");
-        stats.look_at_all().await.unwrap();
+        stats.look_at_all(now_millis()).await.unwrap();
         // A server that starts now knows it too.
         for stats in [stats, stats_of(&stores)] {
             let after = stats.costs(month.clone()).await.unwrap();
@@ -266,7 +266,7 @@ over_every_store! {
         let (first, second) = tokio::join!(one.costs(week.clone()), two.costs(week.clone()));
         assert_eq!((first.unwrap().total.attempts, second.unwrap().total.attempts), (40, 40));
         stores.attempts.record(vec![attempt(user, WorkId::now_v7(), "gemini", now)]).await.unwrap();
-        let (first, second) = tokio::join!(one.look_at_all(), two.look_at_all());
+        let (first, second) = tokio::join!(one.look_at_all(now_millis()), two.look_at_all(now_millis()));
         assert!(first.is_ok() && second.is_ok());
         for stats in [one, two, stats_of(&stores)] {
             let costs = stats.costs(week.clone()).await.unwrap();
@@ -277,21 +277,53 @@ over_every_store! {
         assert_eq!(places.len(), stored.len());
     }
 
+    async fn a_quarter_of_an_hour_is_stored_once_it_is_over(stores) {
+        let user = new_user(&stores).await;
+        let now = now_millis();
+        let stats = stats_of(&stores);
+        let week = range(Picked::Week, "UTC");
+        stats.look_at_all(now).await.unwrap();
+        stores.attempts.record(vec![attempt(user, WorkId::now_v7(), "openai", now)]).await.unwrap();
+        let kept = async || {
+            let stored = stores.statistics.load(now - DAY, now + DAY).await.unwrap();
+            stored.into_iter().filter(|bucket| bucket.source == Source::Attempts).collect::<Vec<_>>()
+        };
+        stats.look_at_all(now).await.unwrap();
+        assert_eq!(stats.costs(week.clone()).await.unwrap().total.attempts, 1, "it is counted at once");
+        assert!(kept().await.is_empty(), "it would be written at each look");
+        // Nothing is new of it but that it is over.
+        stats.look_at_all(now + BUCKET).await.unwrap();
+        let stored = kept().await;
+        assert_eq!(stored.iter().map(|bucket| (bucket.mark, bucket.is_corrected)).collect::<Vec<_>>(), [(1, false)]);
+        // Also if nobody looked for long.
+        let stats = stats_of(&stores);
+        stats.look_at_all(now).await.unwrap();
+        stores.attempts.record(vec![attempt(user, WorkId::now_v7(), "openai", now)]).await.unwrap();
+        stats.look_at_all(now).await.unwrap();
+        stats.look_at_all(now + DAY).await.unwrap();
+        let stored = kept().await;
+        assert_eq!(stored.iter().map(|bucket| (bucket.mark, bucket.is_corrected)).collect::<Vec<_>>(), [(2, false)]);
+        assert_eq!(stats.costs(week).await.unwrap().total.attempts, 2);
+    }
+
     async fn sums_stay_when_their_records_are_forgotten(stores) {
         let user = new_user(&stores).await;
         let now = now_millis();
-        let attempts = [now, now - 100 * DAY].map(|at| attempt(user, WorkId::now_v7(), "openai", at));
+        let attempts = [now - BUCKET, now - 100 * DAY].map(|at| attempt(user, WorkId::now_v7(), "openai", at));
         stores.attempts.record(attempts.to_vec()).await.unwrap();
         let stats = stats_of(&stores);
         let all = range(Picked::Days(date(now - 120 * DAY), date(now)), "UTC");
         assert_eq!(stats.costs(all.clone()).await.unwrap().total.attempts, 2);
         let (from, until) = (now - 120 * DAY, now + BUCKET);
-        let marks = async || stores.statistics.marks(tessera::stats::store::Source::Attempts, from, until).await.unwrap();
-        assert_eq!(marks().await.values().sum::<i64>(), 2);
+        let marks = async || {
+            let marks = stores.statistics.marks(from, until).await.unwrap();
+            marks.get(&Source::Attempts).into_iter().flatten().map(|(_, mark)| mark).sum::<i64>()
+        };
+        assert_eq!(marks().await, 2);
         // Their ids are of now, whatever their time.
         stores.attempts.forget_before(now_millis() + 1000).await.unwrap();
-        assert!(marks().await.is_empty());
-        stats.look_at_all().await.unwrap();
+        assert_eq!(marks().await, 0);
+        stats.look_at_all(now_millis()).await.unwrap();
         let left = stats_of(&stores).costs(all).await.unwrap().total.attempts;
         assert_eq!(left, 2);
         // Sums go after the same time, with whom they are of.

@@ -58,8 +58,8 @@ impl Source {
     }
 }
 
-/// What tells that a bucket has changed: how many records it has, of payments how often they changed.
-pub type Marks = BTreeMap<i64, i64>;
+/// What tells of each bucket that it has changed: how many records it has, of payments how often they changed.
+pub type Marks = BTreeMap<Source, BTreeMap<i64, i64>>;
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +195,7 @@ pub struct ListedEntry {
 #[async_trait]
 pub trait StatsStore: Send + Sync {
     /// What tells of each bucket whether it has changed, without reading records.
-    async fn marks(&self, source: Source, from: i64, until: i64) -> StoreResult<Marks>;
+    async fn marks(&self, from: i64, until: i64) -> StoreResult<Marks>;
 
     async fn attempts(&self, from: i64, until: i64) -> StoreResult<Vec<Attempt>>;
 

@@ -137,23 +137,26 @@ fn read_bucket(row: &Row<'_>) -> StoreResult<StoredBucket> {
 
 #[async_trait]
 impl StatsStore for SqliteStatsStore {
-    async fn marks(&self, source: Source, from: i64, until: i64) -> StoreResult<Marks> {
-        let (table, mark) = match source {
-            Source::Attempts => ("attempts", "count(*)"),
-            Source::Ledger => ("ledger", "count(*)"),
-            Source::Payments => ("payments", "sum(version + 1)"),
-            Source::Users => ("users", "count(*)"),
-            Source::Replies => ("messages", "count(*)"),
-        };
-        let only = if source == Source::Replies { " AND cached = 1" } else { "" };
+    async fn marks(&self, from: i64, until: i64) -> StoreResult<Marks> {
         self.db
             .read_in(Lane::Slow, move |connection| {
-                let mut marks = connection.prepare_cached(&format!(
-                    "SELECT created_at / {BUCKET} * {BUCKET}, {mark} FROM {table}
-                     WHERE created_at >= ?1 AND created_at < ?2{only} GROUP BY 1"
-                ))?;
-                let rows = marks.query_map([from, until], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
+                let marks_of = |source: Source| {
+                    let (table, mark) = match source {
+                        Source::Attempts => ("attempts", "count(*)"),
+                        Source::Ledger => ("ledger", "count(*)"),
+                        Source::Payments => ("payments", "sum(version + 1)"),
+                        Source::Users => ("users", "count(*)"),
+                        Source::Replies => ("messages", "count(*)"),
+                    };
+                    let only = if source == Source::Replies { " AND cached = 1" } else { "" };
+                    let mut marks = connection.prepare_cached(&format!(
+                        "SELECT created_at / {BUCKET} * {BUCKET}, {mark} FROM {table}
+                         WHERE created_at >= ?1 AND created_at < ?2{only} GROUP BY 1"
+                    ))?;
+                    let rows = marks.query_map([from, until], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    Ok((source, rows.collect::<rusqlite::Result<_>>()?))
+                };
+                Source::ALL.into_iter().map(marks_of).collect()
             })
             .await
     }

@@ -16,6 +16,7 @@ use crate::stats::store::{ListedEntry, RawEntry, read_kind, work_of};
 
 #[derive(Deserialize)]
 pub(super) struct Marked {
+    pub source: String,
     #[serde(rename = "_id")]
     pub start: i64,
     pub mark: i64,

@@ -86,49 +86,39 @@ fn recent(from: i64, until: i64) -> Vec<Document> {
     ]
 }
 
-/// Sums up by buckets of a time.
-fn by_bucket(at: &str, mark: impl Into<Bson>) -> Document {
+/// How a source's records of a time are marked by their buckets. `which` is of the records, or how they are found.
+fn marks_of(source: Source, mut which: Vec<Document>, at: &str, mark: impl Into<Bson>) -> Vec<Document> {
     let at = doc! { "$toLong": at };
     let start = doc! { "$subtract": [at.clone(), { "$mod": [at, BUCKET] }] };
-    doc! { "$group": { "_id": start, "mark": { "$sum": mark.into() } } }
+    which.push(doc! { "$group": { "_id": start, "mark": { "$sum": mark.into() } } });
+    which.push(doc! { "$set": { "source": source.as_str() } });
+    which
 }
 
 #[async_trait]
 impl StatsStore for MongoStatsStore {
-    async fn marks(&self, source: Source, from: i64, until: i64) -> StoreResult<Marks> {
+    async fn marks(&self, from: i64, until: i64) -> StoreResult<Marks> {
         let one = 1_i64;
-        let found: Vec<Marked> = match source {
-            Source::Attempts => {
-                let steps = vec![doc! { "$match": { "at": within(from, until) } }, by_bucket("$at", one)];
-                self.aggregate("attempts", steps).await?
-            }
-            Source::Ledger => {
-                let filed = vec![doc! { "$match": { "at": dates(from, until) } }, by_bucket("$at", one)];
-                let mut with_account = recent(from, until);
-                with_account.push(by_bucket("$recent.at", one));
-                let (mut filed, with_account) =
-                    tokio::try_join!(self.aggregate("ledger", filed), self.aggregate("accounts", with_account))?;
-                filed.extend::<Vec<Marked>>(with_account);
-                filed
-            }
-            Source::Payments => {
-                let version = doc! { "$add": ["$version", one] };
-                let steps =
-                    vec![doc! { "$match": { "createdAt": within(from, until) } }, by_bucket("$createdAt", version)];
-                self.aggregate("payments", steps).await?
-            }
-            Source::Users => {
-                let steps = vec![doc! { "$match": { "createdAt": dates(from, until) } }, by_bucket("$createdAt", one)];
-                self.aggregate("users", steps).await?
-            }
-            Source::Replies => {
-                let which = doc! { "cached": true, "createdAt": within(from, until) };
-                self.aggregate("messages", vec![doc! { "$match": which }, by_bucket("$createdAt", one)]).await?
-            }
-        };
+        let only = |which| vec![doc! { "$match": which }];
+        let attempts = only(doc! { "at": within(from, until) });
+        let filed = only(doc! { "at": dates(from, until) });
+        let payments = only(doc! { "createdAt": within(from, until) });
+        let users = only(doc! { "createdAt": dates(from, until) });
+        let replies = only(doc! { "cached": true, "createdAt": within(from, until) });
+        // All in one command, as somebody who looks asks often.
+        let mut steps = marks_of(Source::Attempts, attempts, "$at", one);
+        for (collection, pipeline) in [
+            ("accounts", marks_of(Source::Ledger, recent(from, until), "$recent.at", one)),
+            ("ledger", marks_of(Source::Ledger, filed, "$at", one)),
+            ("payments", marks_of(Source::Payments, payments, "$createdAt", doc! { "$add": ["$version", one] })),
+            ("users", marks_of(Source::Users, users, "$createdAt", one)),
+            ("messages", marks_of(Source::Replies, replies, "$createdAt", one)),
+        ] {
+            steps.push(doc! { "$unionWith": { "coll": collection, "pipeline": pipeline } });
+        }
         let mut marks = Marks::new();
-        for Marked { start, mark } in found {
-            *marks.entry(start).or_default() += mark;
+        for Marked { source, start, mark } in self.aggregate("attempts", steps).await? {
+            *marks.entry(Source::parse(&source)?).or_default().entry(start).or_default() += mark;
         }
         Ok(marks)
     }
