@@ -1,16 +1,13 @@
 //! The images on the screen: which there are, which are chosen, and what the user can do with them.
 //!
-//! How an image is asked for is in `send.rs`, how it gets here in `stream.rs`; `viewing.rs` shows one, `changing.rs` changes and
-//! deletes.
+//! What needs the server is behind `talk.rs`; `viewing.rs` shows one of them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::viewing::Viewed;
-use super::{client, stream};
 use crate::i18n::{Text, t};
 use crate::images::{AspectRatio, Filter, Gallery, Image, Studio};
 use crate::layout::WorkspaceContext;
@@ -18,7 +15,6 @@ use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::browser::reach::until_reached;
 use crate::ui::{Toast, ToastTone, Toasts};
 
 /// An image on the screen. The key stays the same when the server gives the image its id.
@@ -69,6 +65,8 @@ pub struct Collection {
     pub doomed: RwSignal<Vec<String>>,
     /// The user is asked.
     pub asking: RwSignal<bool>,
+    /// And was asked before: the question is on the page.
+    pub has_asked: RwSignal<bool>,
     /// The image that has the page to itself.
     pub viewed: RwSignal<Option<Viewed>>,
     /// There is no such image.
@@ -80,6 +78,8 @@ pub struct Collection {
     pub toasts: Toasts,
     /// The image is looked at from the gallery, which is one step back.
     pub from_gallery: StoredValue<bool>,
+    /// What talks to the server was asked for.
+    pub(super) prepared: StoredValue<bool>,
     /// Those in the making that somebody listens to, and those that wait for it.
     pub(super) followed: StoredValue<Vec<Tile>>,
     pub(super) waiting: StoredValue<Vec<Tile>>,
@@ -111,12 +111,14 @@ impl Collection {
             selected: RwSignal::default(),
             doomed: RwSignal::default(),
             asking: RwSignal::default(),
+            has_asked: RwSignal::default(),
             viewed: RwSignal::default(),
             missing: RwSignal::default(),
             now: RwSignal::default(),
             announcement: RwSignal::default(),
             toasts: Toasts::default(),
             from_gallery: StoredValue::default(),
+            prepared: StoredValue::default(),
             followed: StoredValue::default(),
             waiting: StoredValue::default(),
             turn: StoredValue::default(),
@@ -137,71 +139,13 @@ impl Collection {
         self.tiles.set(tiles);
     }
 
-    /// Loads what fits a filter.
-    pub fn load(self, filter: Filter) {
-        let turn = self.next_turn();
-        self.loading.set(true);
-        spawn_local(async move {
-            let known = self.studio.get_untracked();
-            let loaded = match known {
-                Some(studio) => client::load_images(&filter).await.map(|images| Gallery { studio, images }),
-                None => client::load_gallery(&filter).await,
-            };
-            if self.turn.try_get_value() == Some(turn) {
-                match loaded {
-                    Ok(gallery) => {
-                        self.show(gallery, filter);
-                        self.follow_running();
-                    }
-                    Err(failure) => {
-                        if failure.may_pass() && until_reached().await {
-                            if self.turn.try_get_value() == Some(turn) {
-                                self.load(filter);
-                            }
-                            return;
-                        }
-                        self.loading.set(false);
-                        self.fail(failure);
-                    }
-                }
-            }
+    /// Selects an image, or no longer.
+    pub fn toggle_selected(self, id: &str) {
+        self.selecting.set(true);
+        self.selected.update(|selected| match selected.iter().position(|known| known == id) {
+            Some(at) => drop(selected.remove(at)),
+            None => selected.push(id.to_owned()),
         });
-    }
-
-    /// Loads what comes after the last tile.
-    pub fn load_more(self) {
-        let Some(cursor) = self.cursor.get_untracked().filter(|_| !self.loading.get_untracked()) else { return };
-        let turn = self.next_turn();
-        self.loading.set(true);
-        spawn_local(async move {
-            let Some(filter) = self.filter.try_get_untracked() else { return };
-            let loaded = client::load_images(&Filter { cursor: Some(cursor), ..filter }).await;
-            if self.turn.try_get_value() != Some(turn) {
-                return;
-            }
-            self.loading.set(false);
-            match loaded {
-                Ok(page) => {
-                    let more: Vec<_> = page.items.into_iter().map(|image| self.tile(image)).collect();
-                    self.cursor.set(page.next_cursor);
-                    self.tiles.update(|tiles| {
-                        let is_new = |tile: &Tile| !tiles.iter().any(|known| known.key == tile.key);
-                        let more: Vec<_> = more.into_iter().filter(is_new).collect();
-                        tiles.extend(more);
-                    });
-                    self.follow_running();
-                }
-                // The link stays, for another try.
-                Err(failure) => self.complain(failure),
-            }
-        });
-    }
-
-    /// Listens to the images that are being made.
-    pub fn follow_running(self) {
-        for tile in self.tiles.get_untracked() {
-            stream::follow(self, tile);
-        }
     }
 
     /// Says what went wrong above the gallery, unless the page is gone.

@@ -11,8 +11,8 @@ use super::number_picker::NumberPicker;
 use super::ratio_picker::RatioPicker;
 use crate::i18n::{Text, fill, t};
 use crate::images::browser::collection::Collection;
-use crate::images::browser::draft;
-use crate::images::browser::send::{Wish, make};
+use crate::images::browser::send::Wish;
+use crate::images::browser::{draft, talk};
 use crate::images::{AspectRatio, ImageProviderInfo, Studio};
 use crate::platform::amount::Amount;
 use crate::ui::{Alert, AlertTone, is_send};
@@ -53,7 +53,7 @@ pub fn MakeForm(
             collection.failure_code.set(String::new());
             return collection.failure.set(t(Text::SeedWrong).to_owned());
         };
-        make(
+        talk::make(
             collection,
             Wish {
                 prompt: prompt.read_untracked().trim().to_owned(),

@@ -17,7 +17,7 @@ mod tile_grid;
 mod tile_keys;
 mod waiting;
 
-pub use delete_dialog::DeleteImagesDialog;
+pub use delete_dialog::{DeleteQuestion, bring_delete_dialog};
 pub use gallery_bar::GalleryBar;
 pub use image_view::ImagePage;
 pub use make_form::MakeForm;
