@@ -4,7 +4,6 @@ use leptos::prelude::*;
 
 use super::client;
 use super::collection::{Collection, Tile};
-use super::components::bring_delete_dialog;
 use crate::i18n::{Text, count};
 use crate::images::{ImageChange, MOST_IN_BULK};
 use crate::ui::ToastTone;
@@ -43,11 +42,4 @@ pub(super) async fn keep_favorite(collection: Collection, tile: Tile) {
 pub(super) async fn dismiss(collection: Collection, tile: Tile) {
     let id = tile.image.read_untracked().id.clone();
     collection.delete(vec![id], false).await;
-}
-
-/// Asks whether to delete those that [`Collection::doomed`] names.
-pub(super) fn ask_to_delete(collection: Collection) {
-    bring_delete_dialog();
-    collection.has_asked.try_set(true);
-    collection.asking.try_set(true);
 }

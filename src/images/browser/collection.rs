@@ -65,8 +65,6 @@ pub struct Collection {
     pub doomed: RwSignal<Vec<String>>,
     /// The user is asked.
     pub asking: RwSignal<bool>,
-    /// And was asked before: the question is on the page.
-    pub has_asked: RwSignal<bool>,
     /// The image that has the page to itself.
     pub viewed: RwSignal<Option<Viewed>>,
     /// There is no such image.
@@ -78,8 +76,10 @@ pub struct Collection {
     pub toasts: Toasts,
     /// The image is looked at from the gallery, which is one step back.
     pub from_gallery: StoredValue<bool>,
-    /// What talks to the server was asked for.
+    /// What talks to the server (`talk.rs`) was asked for.
     pub(super) prepared: StoredValue<bool>,
+    /// It is there, with further parts of the page.
+    pub(super) has_parts: RwSignal<bool>,
     /// Those in the making that somebody listens to, and those that wait for it.
     pub(super) followed: StoredValue<Vec<Tile>>,
     pub(super) waiting: StoredValue<Vec<Tile>>,
@@ -111,7 +111,6 @@ impl Collection {
             selected: RwSignal::default(),
             doomed: RwSignal::default(),
             asking: RwSignal::default(),
-            has_asked: RwSignal::default(),
             viewed: RwSignal::default(),
             missing: RwSignal::default(),
             now: RwSignal::default(),
@@ -119,6 +118,7 @@ impl Collection {
             toasts: Toasts::default(),
             from_gallery: StoredValue::default(),
             prepared: StoredValue::default(),
+            has_parts: RwSignal::default(),
             followed: StoredValue::default(),
             waiting: StoredValue::default(),
             turn: StoredValue::default(),
@@ -131,7 +131,10 @@ impl Collection {
     /// Shows what the server chose by a filter.
     pub fn show(self, gallery: Gallery, filter: Filter) {
         let tiles: Vec<_> = gallery.images.items.into_iter().map(|image| self.tile(image)).collect();
-        self.studio.set(Some(gallery.studio));
+        // Its form is made anew with it.
+        if self.studio.read_untracked().is_none() {
+            self.studio.set(Some(gallery.studio));
+        }
         self.cursor.set(gallery.images.next_cursor);
         self.filter.set(filter);
         self.selected.set(Vec::new());

@@ -7,6 +7,7 @@ mod components;
 mod draft;
 mod loading;
 pub mod page;
+mod parts;
 pub mod send;
 pub mod single_image;
 pub mod stream;

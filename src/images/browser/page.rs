@@ -7,7 +7,8 @@ use leptos::leptos_dom::helpers::set_interval_with_handle;
 use leptos::prelude::*;
 
 use super::collection::Collection;
-use super::components::{DeleteQuestion, GalleryBar, MakeForm, TileGrid, find_tile, move_to, seconds};
+use super::components::{GalleryBar, MakeForm, TileGrid, find_tile, move_to, seconds};
+use super::parts::{QUESTION, TOASTS, part};
 use super::single_image::single_image;
 use super::viewing::Viewed;
 use super::{stream, talk};
@@ -20,7 +21,7 @@ use crate::platform::browser::navigation::{path_of, use_navigation};
 use crate::platform::browser::page_data::use_preloaded;
 use crate::platform::error::AppError;
 use crate::platform::query::parameter;
-use crate::ui::{Alert, AlertTone, Skeleton, ToastRegion};
+use crate::ui::{Alert, AlertTone, Skeleton};
 
 /// One page for both, so that the gallery is as it was when one comes back from an image.
 #[component]
@@ -32,6 +33,8 @@ pub fn ImagesPage() -> impl IntoView {
     follow_time(collection);
     on_cleanup(stream::leave);
     let has_image = Memo::new(move |_| image_in(&navigation.address.read()).is_some());
+    // What there is to say comes from a chunk that has these.
+    let has_news = Memo::new(move |_| has_image.get() || collection.has_parts.get());
     let content = move || {
         if has_image.get() {
             Either::Left(single_image().map(|image| (image.page)(collection)))
@@ -41,8 +44,8 @@ pub fn ImagesPage() -> impl IntoView {
     };
     view! {
         {content}
-        <DeleteQuestion collection />
-        <ToastRegion toasts=collection.toasts label=t(Text::ImagesTitle) dismiss=t(Text::Close) />
+        {move || collection.has_parts.get().then(|| part(collection, &QUESTION))}
+        {move || has_news.get().then(|| part(collection, &TOASTS))}
         <p class="sr-only" role="status" aria-live="polite">{collection.announcement}</p>
     }
 }
@@ -52,10 +55,10 @@ fn GalleryPage(
     /// The images.
     collection: Collection,
 ) -> impl IntoView {
-    let studio = move || match (collection.studio.get(), collection.failure.get()) {
-        (Some(studio), _) => EitherOf3::A(view! { <MakeForm collection studio /> }),
-        (None, failure) if failure.is_empty() => EitherOf3::B(view! { <Skeleton class="h-52 w-full" /> }),
-        (None, failure) => EitherOf3::C(view! { <Alert tone=AlertTone::Danger text=failure /> }),
+    let studio = move || match collection.studio.get() {
+        Some(studio) => EitherOf3::A(view! { <MakeForm collection studio /> }),
+        None if collection.failure.read().is_empty() => EitherOf3::B(view! { <Skeleton class="h-52 w-full" /> }),
+        None => EitherOf3::C(view! { <Alert tone=AlertTone::Danger text=collection.failure.get() /> }),
     };
     view! {
         <div class="@container mx-auto max-w-6xl space-y-6 px-4 py-6 sm:px-6" on:focusin=move |_| talk::prepare(collection)>

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::collection::Collection;
 use super::components::ImagePage;
+use super::parts::bring_toasts;
 use super::viewing;
 
 /// What is behind the door.
@@ -23,6 +24,7 @@ static BROUGHT: OnceLock<SingleImage> = OnceLock::new();
 
 /// Called in its chunk: from now on an image can be shown.
 pub fn bring() {
+    bring_toasts();
     BROUGHT.get_or_init(|| SingleImage {
         page: |collection| view! { <ImagePage collection /> }.into_any(),
         take_preloaded: viewing::take_preloaded,

@@ -1,6 +1,6 @@
 //! What talks to the server about images, as a chunk of its own: nobody needs it before there is something to make, to follow, to
 //! load or to change. Here are its doors; what is behind them is in `send.rs`, `stream.rs`, `loading.rs`, `changing.rs`,
-//! `delete_dialog.rs` and `client.rs`.
+//! `client.rs` and `parts.rs`.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -12,9 +12,11 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 use super::collection::{Collection, Tile};
 use super::send::{self, Wish};
 use super::viewing::Viewed;
-use super::{changing, loading, stream};
+use super::{changing, loading, parts, stream};
+use crate::images::filter::GALLERY_PATH;
 use crate::images::{Filter, ImageStatus};
 use crate::platform::browser::api::Failure;
+use crate::platform::browser::navigation::path_of;
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -117,15 +119,16 @@ fn begin(collection: Collection, task: Task) {
 /// Everything as before: the chunk could not be loaded.
 fn give_up(collection: Collection, task: &Task) {
     match task {
-        // Nobody has asked for anything yet.
-        Task::Prepare | Task::Follow => return,
-        Task::Make(_) | Task::Load(..) => {
+        Task::Prepare | Task::Follow => {}
+        Task::Make(_) => {
             collection.sending.try_set(false);
-            collection.loading.try_set(false);
-            return collection.fail(Failure::default());
         }
-        Task::LoadMore(_) => drop(collection.loading.try_set(false)),
-        Task::LoadImage(..) => drop(collection.missing.try_set(true)),
+        Task::Load(..) | Task::LoadMore(_) => {
+            collection.loading.try_set(false);
+        }
+        Task::LoadImage(..) => {
+            collection.missing.try_set(true);
+        }
         Task::Stop(tile) => tile.stopping.set(false),
         Task::KeepFavorite(tile) => {
             let mut image = tile.image.write();
@@ -133,11 +136,25 @@ fn give_up(collection: Collection, task: &Task) {
         }
         Task::Dismiss(_) | Task::AskToDelete => {}
     }
-    collection.complain(Failure::default());
+    match task {
+        // Nobody has asked for anything yet.
+        Task::Prepare | Task::Follow => {
+            collection.prepared.try_set_value(false);
+        }
+        // The gallery has no place for it at the edge of the screen yet.
+        _ if path_of(&collection.navigation.address.read_untracked()) == GALLERY_PATH => {
+            collection.fail(Failure::default());
+        }
+        _ => collection.complain(Failure::default()),
+    }
 }
 
 #[wasm_split(images_client, wasm_split_path = leptos::wasm_split, fallible)]
 fn start(collection: Collection, task: &Task) -> Result<Work, SplitLoaderError> {
+    if collection.has_parts.try_get_untracked() == Some(false) {
+        parts::bring();
+        collection.has_parts.set(true);
+    }
     Ok(match task {
         Task::Prepare => Box::pin(ready(())),
         Task::Make(wish) => Box::pin(send::make(collection, wish.clone())),
@@ -148,6 +165,9 @@ fn start(collection: Collection, task: &Task) -> Result<Work, SplitLoaderError> 
         Task::LoadImage(id, turn) => Box::pin(loading::load_image(collection, id.clone(), *turn)),
         Task::KeepFavorite(tile) => Box::pin(changing::keep_favorite(collection, tile.clone())),
         Task::Dismiss(tile) => Box::pin(changing::dismiss(collection, tile.clone())),
-        Task::AskToDelete => Box::pin(async move { changing::ask_to_delete(collection) }),
+        Task::AskToDelete => {
+            collection.asking.try_set(true);
+            Box::pin(ready(()))
+        }
     })
 }

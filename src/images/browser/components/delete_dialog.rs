@@ -1,6 +1,5 @@
 //! The end of images.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use leptos::{ev, prelude::*, task::spawn_local};
@@ -12,25 +11,9 @@ use crate::images::filter::{GALLERY_PATH, image_address};
 use crate::platform::browser::navigation::{History, path_of};
 use crate::ui::{Button, ButtonVariant, Dialog};
 
-static BROUGHT: OnceLock<fn(Collection) -> AnyView> = OnceLock::new();
-
-/// Called where the code of the question is (`talk.rs`): from now on it can be asked.
-pub fn bring_delete_dialog() {
-    BROUGHT.get_or_init(|| |collection| view! { <DeleteImagesDialog collection /> }.into_any());
-}
-
-/// The question, from when it is first asked on.
-#[component]
-pub fn DeleteQuestion(
-    /// Whose images they are.
-    collection: Collection,
-) -> impl IntoView {
-    move || BROUGHT.get().filter(|_| collection.has_asked.get()).map(|dialog| dialog(collection))
-}
-
 /// Asks whether to delete those that [`Collection::doomed`] names.
 #[component]
-fn DeleteImagesDialog(
+pub fn DeleteImagesDialog(
     /// Whose images they are.
     collection: Collection,
 ) -> impl IntoView {
