@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::collection::Collection;
 use super::components::{DeleteImagesDialog, OptionFields};
 use crate::i18n::{Text, t};
-use crate::ui::ToastRegion;
+use crate::ui::{Eager, ToastRegion};
 
 /// Makes a part.
 pub(super) type Part = fn(Collection) -> AnyView;
@@ -27,15 +27,15 @@ pub(super) fn part(collection: Collection, part: &OnceLock<Part>) -> Option<AnyV
 /// Called in the chunk that talks to the server.
 pub(super) fn bring() {
     bring_toasts();
-    QUESTION.get_or_init(|| |collection| view! { <DeleteImagesDialog collection /> }.into_any());
-    OPTIONS.get_or_init(|| |collection| view! { <OptionFields collection /> }.into_any());
+    QUESTION.get_or_init(|| |collection| Eager(view! { <DeleteImagesDialog collection /> }).into_any());
+    OPTIONS.get_or_init(|| |collection| Eager(view! { <OptionFields collection /> }).into_any());
 }
 
 /// Called in every chunk that has something to say.
 pub(super) fn bring_toasts() {
     TOASTS.get_or_init(|| {
         |collection| {
-            view! { <ToastRegion toasts=collection.toasts label=t(Text::ImagesTitle) dismiss=t(Text::Close) /> }
+            Eager(view! { <ToastRegion toasts=collection.toasts label=t(Text::ImagesTitle) dismiss=t(Text::Close) /> })
                 .into_any()
         }
     });

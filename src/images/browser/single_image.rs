@@ -9,6 +9,7 @@ use super::collection::Collection;
 use super::components::ImagePage;
 use super::parts::bring_toasts;
 use super::viewing;
+use crate::ui::Eager;
 
 /// What is behind the door.
 pub(super) struct SingleImage {
@@ -26,7 +27,7 @@ static BROUGHT: OnceLock<SingleImage> = OnceLock::new();
 pub fn bring() {
     bring_toasts();
     BROUGHT.get_or_init(|| SingleImage {
-        page: |collection| view! { <ImagePage collection /> }.into_any(),
+        page: |collection| Eager(view! { <ImagePage collection /> }).into_any(),
         take_preloaded: viewing::take_preloaded,
         turn_to: viewing::turn_to,
     });
