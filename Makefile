@@ -10,7 +10,7 @@ help: ## List the targets
 run: ## Install what is missing, build, and serve at http://127.0.0.1:3000
 	@exec scripts/run.sh
 
-build: ## Release build: target/release/tessera and target/site (SMALL=1: fewer bytes for browsers)
+build: ## Release build: target/release/tessera and target/site (SMALL=0: with stable switches only)
 	@scripts/setup.sh run
 	@scripts/build.sh
 
@@ -21,7 +21,7 @@ install: ## Install what `make build` has built (PREFIX=/usr/local, DESTDIR=)
 uninstall: ## Take it away again; settings and data stay
 	@exec deploy/install.sh uninstall
 
-dist: ## A release in target/dist: tarball, SBOM, checksums (SMALL=0: with stable switches only)
+dist: ## A release in target/dist: tarball, SBOM, checksums
 	@exec scripts/dist.sh
 
 dev: ## Serve a debug build and rebuild it at every change

@@ -176,6 +176,25 @@ test('an image can be varied, made again, downloaded and deleted', async ({ page
   await expect(page).toHaveURL(new RegExp(`/images/${id}$`));
 });
 
+test('a seed under "More options" is used, on a page of the server and on one that was gone to', async ({ page }) => {
+  await signUp(page);
+  await open(page);
+  const seeds = async () =>
+    (await (await page.request.get('/api/images')).json()).data.items.map(({ seed }: { seed: number }) => seed);
+  for (const seed of [7, 8]) {
+    await page.getByText('More options').click();
+    await page.getByLabel('Seed').fill(`${seed}`);
+    await make(page, 'Mountains at dawn');
+    await expect.poll(async () => (await seeds())[0]).toBe(seed);
+    await expect(page.getByLabel('Seed')).toHaveCount(1);
+    await expect(page.getByLabel('Seed')).toHaveValue(`${seed}`);
+    await page.getByRole('link', { name: /credits/ }).first().click();
+    await expect(page).toHaveURL(/\/dashboard$/);
+    await page.locator('a[href="/images"]:visible').first().click();
+    await expect(prompt(page)).toBeVisible();
+  }
+});
+
 test('what cannot be paid is said before, and a refusal keeps the prompt', async ({ page, complaints }) => {
   await signUp(page);
   await open(page);

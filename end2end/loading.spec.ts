@@ -17,10 +17,17 @@ const follow = async (page: Page, path: string) => {
   await page.waitForURL(`**${path}`);
 };
 
+const paint = async (page: Page, prompt: string) => {
+  const answer = await page.request.post('/api/image', { data: { prompt }, headers: { Prefer: 'wait' } });
+  expect(answer.status()).toBe(200);
+  return answer.json();
+};
+
 test('a page is one file of code beside the app', async ({ page, browser }) => {
   await signUp(page);
+  const { data } = await paint(page, 'A lighthouse');
   const storageState = await page.context().storageState();
-  for (const path of ['/chat', '/images', '/dashboard', '/account']) {
+  for (const path of ['/chat', '/images', `/images/${data.id}`, '/dashboard', '/account']) {
     const context = await browser.newContext({ storageState });
     const fresh = await context.newPage();
     const files = codeOf(fresh);
@@ -48,6 +55,45 @@ test('the first key brings one more file, and no way through the pages brings an
   await follow(page, '/chat');
   await send(page, 'again #tokens=7');
   await expect(lastAnswer(page)).toContainText('word7');
+});
+
+test('an image brings the code of its page before it is opened, once, and the gallery stays as it was', async ({ page }) => {
+  await signUp(page);
+  for (const prompt of ['A lighthouse', 'A forest']) await paint(page, prompt);
+  await page.goto('/images');
+  await hydrated(page);
+  const files = codeOf(page);
+  const tile = page.locator('[data-tile] a').first();
+  await tile.hover();
+  await expect.poll(() => files).toHaveLength(1);
+  await page.getByLabel('Describe your image').fill('not sent yet');
+  await tile.click();
+  await expect(page.getByRole('button', { name: 'Zoom to 100% (Z)' })).toBeVisible();
+  await page.keyboard.press('ArrowRight');
+  await expect(page).toHaveTitle('A lighthouse · Tessera');
+  await page.goBack();
+  await expect(page.getByLabel('Describe your image')).toHaveValue('not sent yet');
+  await expect(page.locator('[data-tile]')).toHaveCount(2);
+  expect(new Set(files).size).toBe(files.length);
+});
+
+test('what an image needs and did not come is asked for again', async ({ page, complaints }) => {
+  await signUp(page);
+  await paint(page, 'A lighthouse');
+  await page.goto('/images');
+  await hydrated(page);
+  let refused = true;
+  await page.route('**/*.wasm', (route) => (refused ? route.abort() : route.continue()));
+  const heart = page.getByRole('button', { name: 'Favorite' });
+  await heart.press('Enter');
+  await expect(page.getByRole('alert')).toContainText('can’t be reached');
+  await expect(heart).toHaveAttribute('aria-pressed', 'false');
+  refused = false;
+  await heart.press('Enter');
+  await expect(heart).toHaveAttribute('aria-pressed', 'true');
+  await page.reload();
+  await expect(heart).toHaveAttribute('aria-pressed', 'true');
+  complaints.length = 0;
 });
 
 test('code that did not come is asked for again', async ({ page, complaints }) => {

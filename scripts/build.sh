@@ -3,7 +3,7 @@
 # What is of exactly these sources already is left as it is: cargo-leptos optimises
 # the WASM anew at every call, even if nothing of it has changed.
 #
-#   SMALL=1   the browser's part with unstable switches of the compiler (docs/ARCHITECTURE.md, "A page's weight")
+#   SMALL=0   the browser's part with stable switches of the compiler only (docs/ARCHITECTURE.md, "A page's weight")
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ export RUSTFLAGS=${RUSTFLAGS:-}
 # Only for the browser: the server and all macros are compiled as ever. Panics trap at once and say nothing, so that nothing of
 # what they would say is compiled, in the standard library too, which is therefore compiled with the rest.
 small=()
-if [[ ${SMALL:-} == 1 ]]; then
+if [[ ${SMALL:-1} != 0 ]]; then
     small=(env RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_BUILD_STD=std,panic_abort
         RUSTFLAGS="$RUSTFLAGS -Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none -Zfmt-debug=none")
 fi

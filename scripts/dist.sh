@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
 # A release in target/dist: a tarball, its SBOM, and SHA256SUMS. The same commit makes the same files.
-#
-#   SMALL=0   with stable switches of the compiler only (scripts/build.sh)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export SMALL=${SMALL:-1}
 
 fail() {
     echo "tessera dist: $*" >&2

@@ -17,8 +17,8 @@ import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
 
-/** What comes after a page, in one file, as most people load it: with the first key in the composer. */
-const AFTER = { chat_client: 'chat_page' };
+/** What comes after a page, in one file, as most people load it: with the first key in the composer, with the first image. */
+const AFTER = [['chat_page', 'chat_client'], ['images_page', 'images_client'], ['images_page', 'image_page']];
 /** What one more part costs, and how far code shrinks when it is compressed: both decide what is joined. */
 const [FILE, RATIO] = [100, 0.35];
 /** How often a page is opened for each time that something later is loaded there. */
@@ -111,11 +111,13 @@ const loaded = [];
 const write = (group, ...optimise) => loaded.push(joined(door, group, ...optimise)) - 1;
 const parts = groups.map((group) => write(group));
 const partsOf = (split) => parts.filter((part) => groups[part].some((chunk) => needs[split].includes(chunk)));
-const bundles = [...splits.filter(isPage), ...Object.keys(AFTER)].map((split) => {
-  const there = AFTER[split] ? partsOf(AFTER[split]) : [];
+const bundle = (split, there = []) => {
   const of = partsOf(split).filter((part) => !there.includes(part));
   return { split, of, number: write(of.flatMap((part) => groups[part]), ...DIRECT, ...OPTIMISE) };
-});
+};
+const pages = splits.filter(isPage).map((page) => bundle(page));
+const afterwards = AFTER.map(([page, split]) => bundle(split, partsOf(page)));
+const bundles = [...pages, ...afterwards];
 
 // Short names for what WASM and JavaScript call each other (see shorten-imports.mjs), and no entries of nothing where the
 // functions of chunks will be.
@@ -173,8 +175,8 @@ for (const stale of [files.split, ...chunks.map(fileOf)]) {
 fs.rmSync(work, { recursive: true });
 
 const nameOf = (number) => `part.${number}.${hashes.js}`;
-const preloads = bundles.filter(({ split }) => isPage(split)).map(({ split, number }) => [split, [nameOf(number)]]);
-const later = [...parts, ...bundles.filter(({ split }) => !isPage(split)).map(({ number }) => number)].map(nameOf);
+const preloads = pages.map(({ split, number }) => [split, [nameOf(number)]]);
+const later = [...parts, ...afterwards.map(({ number }) => number)].map(nameOf);
 fs.writeFileSync(files.manifest, JSON.stringify({ ...Object.fromEntries(preloads), later }));
 
 // They have the names of what they were, and name each other: so all get a new one, of all of them.

@@ -5,7 +5,7 @@
 # already in the right version is left alone.
 #
 #   scripts/setup.sh [run|check|test|bench]
-#   SMALL=1         what `make build SMALL=1` needs, too
+#   SMALL=0         without what only the small build needs (scripts/build.sh)
 #   TESSERA_CACHE   where to put it (${XDG_CACHE_HOME:-~/.cache}/tessera)
 set -euo pipefail
 
@@ -170,7 +170,7 @@ have_rust_sources() {
 
 install_rust_sources() {
     local toolchain=${RUSTUP_TOOLCHAIN:-$RUST}
-    run "the sources of the standard library are needed: rustup component add --toolchain $toolchain rust-src" \
+    run "the sources of the standard library are needed: rustup component add --toolchain $toolchain rust-src (SMALL=0 does without)" \
         rustup component add --toolchain "$toolchain" rust-src
 }
 
@@ -436,7 +436,7 @@ if ((rank >= 3)); then
     step "wrk" apt wrk
 fi
 step "Rust $RUST with clippy, rustfmt and the WASM target" rust
-if [[ ${SMALL:-} == 1 ]]; then
+if [[ ${SMALL:-1} != 0 ]]; then
     step "sources of the standard library" rust_sources
 fi
 step "Node packages ($node_packages)" npm "$node_packages"

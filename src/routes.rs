@@ -9,6 +9,7 @@ use crate::chat::browser::page::ChatPage;
 use crate::credits::browser::page::DashboardPage;
 use crate::i18n::Text;
 use crate::images::browser::page::ImagesPage;
+use crate::images::browser::single_image;
 use crate::layout::{Layout, WorkspaceContext};
 use crate::payments::browser::page::PurchasesPage;
 use crate::platform::browser::navigation::{LoadingPage, Navigation, PageView};
@@ -57,7 +58,7 @@ pub static ROUTES: [Route; 15] = [
     app_page("/chat", Text::NewChat, Some((IconName::Plus, Text::NewChat)), || Box::pin(async { chat_chunk().await.ok() })),
     app_page("/chat/{id}", Text::Chat, None, || Box::pin(async { chat_chunk().await.ok() })),
     app_page("/images", Text::ImagesTitle, Some((IconName::Picture, Text::ImagesTitle)), || Box::pin(async { images_chunk().await.ok() })),
-    app_page("/images/{id}", Text::ImageTitle, None, || Box::pin(async { images_chunk().await.ok() })),
+    app_page("/images/{id}", Text::ImageTitle, None, || Box::pin(async { image_chunk().await.ok() })),
     app_page("/dashboard", Text::Credits, Some((IconName::Coins, Text::CreditsAndActivity)), || Box::pin(async { dashboard_chunk().await.ok() })),
     app_page("/buy-credits", Text::BuyCredits, Some((IconName::Coins, Text::BuyCredits)), || Box::pin(async { purchases_chunk().await.ok() })),
     app_page("/buy-credits/return", Text::YourPurchase, None, || Box::pin(async { purchases_chunk().await.ok() })),
@@ -100,26 +101,27 @@ pub fn find_page(path: &str) -> Option<LoadingPage> {
 }
 
 /// `/chat` and `/chat/{id}`.
-pub const CHAT: PageView = PageView { name: "chat_page", view: || Eager(view! { <ChatPage /> }).into_any() };
+pub const CHAT: PageView = PageView::new("chat_page", || Eager(view! { <ChatPage /> }).into_any());
 
-/// `/images` and `/images/{id}`.
-pub const IMAGES: PageView = PageView { name: "images_page", view: || Eager(view! { <ImagesPage /> }).into_any() };
+/// `/images`.
+pub const IMAGES: PageView = PageView::new("images_page", || Eager(view! { <ImagesPage /> }).into_any());
+
+/// `/images/{id}`: the same page, with what shows a single image.
+pub const IMAGE: PageView = PageView { chunk: "image_page", ..IMAGES };
 
 /// `/dashboard`.
-pub const DASHBOARD: PageView =
-    PageView { name: "dashboard_page", view: || Eager(view! { <DashboardPage /> }).into_any() };
+pub const DASHBOARD: PageView = PageView::new("dashboard_page", || Eager(view! { <DashboardPage /> }).into_any());
 
 /// `/buy-credits` and what is below it.
-pub const PURCHASES: PageView =
-    PageView { name: "purchases_page", view: || Eager(view! { <PurchasesPage /> }).into_any() };
+pub const PURCHASES: PageView = PageView::new("purchases_page", || Eager(view! { <PurchasesPage /> }).into_any());
 
 /// `/account`.
-pub const ACCOUNT: PageView = PageView { name: "account_page", view: || Eager(view! { <AccountPage /> }).into_any() };
+pub const ACCOUNT: PageView = PageView::new("account_page", || Eager(view! { <AccountPage /> }).into_any());
 
 /// `/components`, which is a root and no page of the [`App`].
-pub const GALLERY: PageView = PageView { name: "gallery_page", view: || Eager(view! { <GalleryPage /> }).into_any() };
+pub const GALLERY: PageView = PageView::new("gallery_page", || Eager(view! { <GalleryPage /> }).into_any());
 
-// The chunks have the names of their pages: by them, the document asks for them early.
+// The document asks for them early, by their names.
 
 #[wasm_split(chat_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn chat_chunk() -> Result<PageView, SplitLoaderError> {
@@ -129,6 +131,12 @@ fn chat_chunk() -> Result<PageView, SplitLoaderError> {
 #[wasm_split(images_page, wasm_split_path = leptos::wasm_split, fallible)]
 fn images_chunk() -> Result<PageView, SplitLoaderError> {
     Ok(IMAGES)
+}
+
+#[wasm_split(image_page, wasm_split_path = leptos::wasm_split, fallible)]
+fn image_chunk() -> Result<PageView, SplitLoaderError> {
+    single_image::bring();
+    Ok(IMAGE)
 }
 
 #[wasm_split(dashboard_page, wasm_split_path = leptos::wasm_split, fallible)]
@@ -149,6 +157,12 @@ fn account_chunk() -> Result<PageView, SplitLoaderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So that the gallery is still there on the way back.
+    #[test]
+    fn an_image_is_on_the_page_of_the_gallery_and_has_a_chunk_of_its_own() {
+        assert_eq!((IMAGE.name, IMAGE.chunk), (IMAGES.name, "image_page"));
+    }
 
     #[test]
     fn an_address_has_one_row() {

@@ -18,7 +18,7 @@ pub struct Assets {
     pub wasm: String,
     /// Loads the chunks, where the app's own script does not (scripts/join-chunks.mjs).
     pub split: Option<String>,
-    /// The files of code that each page needs, by its name, and those that are loaded later (scripts/join-chunks.mjs).
+    /// The files of code that each page needs, by its chunk, and those that are loaded later (scripts/join-chunks.mjs).
     chunks: BTreeMap<String, Vec<String>>,
 }
 
@@ -89,7 +89,7 @@ impl Assets {
     /// The code of a page, so that it loads together with the rest instead of after it: one file in a release, and the
     /// chunks of the splitter in a debug build.
     pub fn chunks_of(&self, page: PageView) -> &[String] {
-        self.chunks.get(page.name).map(Vec::as_slice).unwrap_or_default()
+        self.chunks.get(page.chunk).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -106,7 +106,7 @@ impl Assets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::{CHAT, DASHBOARD};
+    use crate::routes::{CHAT, DASHBOARD, IMAGE, IMAGES};
 
     fn options() -> LeptosOptions {
         LeptosOptions::builder().output_name("tessera").site_root("target/site").build()
@@ -117,7 +117,9 @@ mod tests {
         let hashes = "js: J\nwasm: W\ncss: C\nmanifest: M\nsplit: S\n";
         let assets = Assets::named(&options(), hashes, |manifest| {
             assert_eq!(manifest, "__wasm_split_manifest.M.json");
-            Some(r#"{"chat_page":["chunk_0.X","split_1.Y"],"dashboard_page":[]}"#.to_owned())
+            let manifest =
+                r#"{"chat_page":["chunk_0.X","split_1.Y"],"dashboard_page":[],"images_page":["a"],"image_page":["b"]}"#;
+            Some(manifest.to_owned())
         })
         .unwrap();
         assert_eq!(assets.js, "/pkg/tessera.J.js");
@@ -126,6 +128,10 @@ mod tests {
         assert_eq!(assets.split.as_deref(), Some("/pkg/__wasm_split.S.js"));
         assert_eq!(assets.chunks_of(CHAT), ["/pkg/chunk_0.X.wasm", "/pkg/split_1.Y.wasm"]);
         assert!(assets.chunks_of(DASHBOARD).is_empty());
+        assert_eq!(
+            (assets.chunks_of(IMAGES), assets.chunks_of(IMAGE)),
+            (&["/pkg/a.wasm".to_owned()][..], &["/pkg/b.wasm".to_owned()][..])
+        );
     }
 
     #[test]

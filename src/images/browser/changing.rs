@@ -1,7 +1,6 @@
-//! What the user does with images that are there: favorites, selecting, deleting.
+//! What the user does with images that are there: favorites, deleting.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::client;
 use super::collection::{Collection, Tile};
@@ -10,37 +9,6 @@ use crate::images::{ImageChange, MOST_IN_BULK};
 use crate::ui::ToastTone;
 
 impl Collection {
-    /// Makes an image a favorite, or no longer one: at once on the screen, and taken back if the server does not.
-    pub fn set_favorite(self, tile: &Tile, favorite: bool) {
-        let image = tile.image.clone();
-        let id = image.read_untracked().id.clone();
-        image.write().favorite = favorite;
-        spawn_local(async move {
-            let change = ImageChange { favorite: Some(favorite) };
-            if let Err(failure) = client::change_image(&id, &change).await {
-                image.write().favorite = !favorite;
-                self.complain(failure);
-            }
-        });
-    }
-
-    /// Selects an image, or no longer.
-    pub fn toggle_selected(self, id: &str) {
-        self.selecting.set(true);
-        self.selected.update(|selected| match selected.iter().position(|known| known == id) {
-            Some(at) => drop(selected.remove(at)),
-            None => selected.push(id.to_owned()),
-        });
-    }
-
-    /// Asks whether to delete some images.
-    pub fn ask_to_delete(self, ids: Vec<String>) {
-        if !ids.is_empty() {
-            self.doomed.set(ids);
-            self.asking.set(true);
-        }
-    }
-
     /// Deletes images, on the screen once they are gone; says how many they were if `aloud`.
     pub async fn delete(self, ids: Vec<String>, aloud: bool) -> bool {
         for some in ids.chunks(MOST_IN_BULK) {
@@ -58,4 +26,20 @@ impl Collection {
         }
         true
     }
+}
+
+/// Tells the server whether an image is a favorite, and takes it back if it does not hear.
+pub(super) async fn keep_favorite(collection: Collection, tile: Tile) {
+    let (id, favorite) = tile.image.with_untracked(|image| (image.id.clone(), image.favorite));
+    let change = ImageChange { favorite: Some(favorite) };
+    if let Err(failure) = client::change_image(&id, &change).await {
+        tile.image.write().favorite = !favorite;
+        collection.complain(failure);
+    }
+}
+
+/// Takes an image away that was not made.
+pub(super) async fn dismiss(collection: Collection, tile: Tile) {
+    let id = tile.image.read_untracked().id.clone();
+    collection.delete(vec![id], false).await;
 }

@@ -1,16 +1,13 @@
 //! The images on the screen: which there are, which are chosen, and what the user can do with them.
 //!
-//! How an image is asked for is in `send.rs`, how it gets here in `stream.rs`; `viewing.rs` shows one, `changing.rs` changes and
-//! deletes.
+//! What needs the server is behind `talk.rs`; `viewing.rs` shows one of them.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::viewing::Viewed;
-use super::{client, stream};
 use crate::i18n::{Text, t};
 use crate::images::{AspectRatio, Filter, Gallery, Image, Studio};
 use crate::layout::WorkspaceContext;
@@ -18,7 +15,6 @@ use crate::platform::amount::Amount;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::Navigation;
 use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::browser::reach::until_reached;
 use crate::ui::{Toast, ToastTone, Toasts};
 
 /// An image on the screen. The key stays the same when the server gives the image its id.
@@ -80,6 +76,10 @@ pub struct Collection {
     pub toasts: Toasts,
     /// The image is looked at from the gallery, which is one step back.
     pub from_gallery: StoredValue<bool>,
+    /// What talks to the server (`talk.rs`) was asked for.
+    pub(super) prepared: StoredValue<bool>,
+    /// It is there, with further parts of the page.
+    pub(super) has_parts: RwSignal<bool>,
     /// Those in the making that somebody listens to, and those that wait for it.
     pub(super) followed: StoredValue<Vec<Tile>>,
     pub(super) waiting: StoredValue<Vec<Tile>>,
@@ -117,6 +117,8 @@ impl Collection {
             announcement: RwSignal::default(),
             toasts: Toasts::default(),
             from_gallery: StoredValue::default(),
+            prepared: StoredValue::default(),
+            has_parts: RwSignal::default(),
             followed: StoredValue::default(),
             waiting: StoredValue::default(),
             turn: StoredValue::default(),
@@ -129,7 +131,10 @@ impl Collection {
     /// Shows what the server chose by a filter.
     pub fn show(self, gallery: Gallery, filter: Filter) {
         let tiles: Vec<_> = gallery.images.items.into_iter().map(|image| self.tile(image)).collect();
-        self.studio.set(Some(gallery.studio));
+        // Its form is made anew with it.
+        if self.studio.read_untracked().is_none() {
+            self.studio.set(Some(gallery.studio));
+        }
         self.cursor.set(gallery.images.next_cursor);
         self.filter.set(filter);
         self.selected.set(Vec::new());
@@ -137,71 +142,13 @@ impl Collection {
         self.tiles.set(tiles);
     }
 
-    /// Loads what fits a filter.
-    pub fn load(self, filter: Filter) {
-        let turn = self.next_turn();
-        self.loading.set(true);
-        spawn_local(async move {
-            let known = self.studio.get_untracked();
-            let loaded = match known {
-                Some(studio) => client::load_images(&filter).await.map(|images| Gallery { studio, images }),
-                None => client::load_gallery(&filter).await,
-            };
-            if self.turn.try_get_value() == Some(turn) {
-                match loaded {
-                    Ok(gallery) => {
-                        self.show(gallery, filter);
-                        self.follow_running();
-                    }
-                    Err(failure) => {
-                        if failure.may_pass() && until_reached().await {
-                            if self.turn.try_get_value() == Some(turn) {
-                                self.load(filter);
-                            }
-                            return;
-                        }
-                        self.loading.set(false);
-                        self.fail(failure);
-                    }
-                }
-            }
+    /// Selects an image, or no longer.
+    pub fn toggle_selected(self, id: &str) {
+        self.selecting.set(true);
+        self.selected.update(|selected| match selected.iter().position(|known| known == id) {
+            Some(at) => drop(selected.remove(at)),
+            None => selected.push(id.to_owned()),
         });
-    }
-
-    /// Loads what comes after the last tile.
-    pub fn load_more(self) {
-        let Some(cursor) = self.cursor.get_untracked().filter(|_| !self.loading.get_untracked()) else { return };
-        let turn = self.next_turn();
-        self.loading.set(true);
-        spawn_local(async move {
-            let Some(filter) = self.filter.try_get_untracked() else { return };
-            let loaded = client::load_images(&Filter { cursor: Some(cursor), ..filter }).await;
-            if self.turn.try_get_value() != Some(turn) {
-                return;
-            }
-            self.loading.set(false);
-            match loaded {
-                Ok(page) => {
-                    let more: Vec<_> = page.items.into_iter().map(|image| self.tile(image)).collect();
-                    self.cursor.set(page.next_cursor);
-                    self.tiles.update(|tiles| {
-                        let is_new = |tile: &Tile| !tiles.iter().any(|known| known.key == tile.key);
-                        let more: Vec<_> = more.into_iter().filter(is_new).collect();
-                        tiles.extend(more);
-                    });
-                    self.follow_running();
-                }
-                // The link stays, for another try.
-                Err(failure) => self.complain(failure),
-            }
-        });
-    }
-
-    /// Listens to the images that are being made.
-    pub fn follow_running(self) {
-        for tile in self.tiles.get_untracked() {
-            stream::follow(self, tile);
-        }
     }
 
     /// Says what went wrong above the gallery, unless the page is gone.

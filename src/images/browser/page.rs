@@ -7,19 +7,21 @@ use leptos::leptos_dom::helpers::set_interval_with_handle;
 use leptos::prelude::*;
 
 use super::collection::Collection;
-use super::components::{DeleteImagesDialog, GalleryBar, ImagePage, MakeForm, TileGrid, find_tile, move_to, seconds};
-use super::stream;
+use super::components::{GalleryBar, MakeForm, TileGrid, find_tile, move_to, seconds};
+use super::parts::{QUESTION, TOASTS, part};
+use super::single_image::single_image;
 use super::viewing::Viewed;
+use super::{stream, talk};
 use crate::i18n::{Text, fill, t};
 use crate::images::filter::GALLERY_PATH;
-use crate::images::{AspectRatio, Filter, Gallery, ImageStatus, ImageView, MOST_RUNNING};
+use crate::images::{AspectRatio, Filter, Gallery, ImageStatus, MOST_RUNNING};
 use crate::layout::use_workspace;
 use crate::platform::browser::api::Failure;
 use crate::platform::browser::navigation::{path_of, use_navigation};
 use crate::platform::browser::page_data::use_preloaded;
 use crate::platform::error::AppError;
 use crate::platform::query::parameter;
-use crate::ui::{Alert, AlertTone, Skeleton, ToastRegion};
+use crate::ui::{Alert, AlertTone, Skeleton};
 
 /// One page for both, so that the gallery is as it was when one comes back from an image.
 #[component]
@@ -31,17 +33,19 @@ pub fn ImagesPage() -> impl IntoView {
     follow_time(collection);
     on_cleanup(stream::leave);
     let has_image = Memo::new(move |_| image_in(&navigation.address.read()).is_some());
+    // What there is to say comes from a chunk that has these.
+    let has_news = Memo::new(move |_| has_image.get() || collection.has_parts.get());
     let content = move || {
         if has_image.get() {
-            Either::Left(view! { <ImagePage collection /> })
+            Either::Left(single_image().map(|image| (image.page)(collection)))
         } else {
             Either::Right(view! { <GalleryPage collection /> })
         }
     };
     view! {
         {content}
-        <DeleteImagesDialog collection />
-        <ToastRegion toasts=collection.toasts label=t(Text::ImagesTitle) dismiss=t(Text::Close) />
+        {move || collection.has_parts.get().then(|| part(collection, &QUESTION))}
+        {move || has_news.get().then(|| part(collection, &TOASTS))}
         <p class="sr-only" role="status" aria-live="polite">{collection.announcement}</p>
     }
 }
@@ -51,13 +55,13 @@ fn GalleryPage(
     /// The images.
     collection: Collection,
 ) -> impl IntoView {
-    let studio = move || match (collection.studio.get(), collection.failure.get()) {
-        (Some(studio), _) => EitherOf3::A(view! { <MakeForm collection studio /> }),
-        (None, failure) if failure.is_empty() => EitherOf3::B(view! { <Skeleton class="h-52 w-full" /> }),
-        (None, failure) => EitherOf3::C(view! { <Alert tone=AlertTone::Danger text=failure /> }),
+    let studio = move || match collection.studio.get() {
+        Some(studio) => EitherOf3::A(view! { <MakeForm collection studio /> }),
+        None if collection.failure.read().is_empty() => EitherOf3::B(view! { <Skeleton class="h-52 w-full" /> }),
+        None => EitherOf3::C(view! { <Alert tone=AlertTone::Danger text=collection.failure.get() /> }),
     };
     view! {
-        <div class="@container mx-auto max-w-6xl space-y-6 px-4 py-6 sm:px-6">
+        <div class="@container mx-auto max-w-6xl space-y-6 px-4 py-6 sm:px-6" on:focusin=move |_| talk::prepare(collection)>
             <h1 class="text-2xl font-semibold tracking-tight">{t(Text::ImagesTitle)}</h1>
             <div class="max-w-3xl">{studio}</div>
             <GalleryBar collection />
@@ -74,6 +78,12 @@ fn image_in(address: &str) -> Option<String> {
 /// What came with the HTML.
 fn take_preloaded(collection: Collection) {
     let address = collection.navigation.address.get_untracked();
+    if image_in(&address).is_some() {
+        if let Some(image) = single_image() {
+            (image.take_preloaded)(collection);
+        }
+        return;
+    }
     take_wish(collection, &address);
     match use_preloaded::<Gallery>() {
         Some(Ok(gallery)) => {
@@ -84,11 +94,6 @@ fn take_preloaded(collection: Collection) {
             let (code, text) = (error.code().to_owned(), error.to_string());
             collection.fail(Failure { status: error.status(), code, text, retry_after: None });
         }
-        None => {}
-    }
-    match use_preloaded::<ImageView>() {
-        Some(Ok(view)) => collection.show_image(view),
-        Some(Err(_)) => collection.missing.set(true),
         None => {}
     }
 }
@@ -125,8 +130,8 @@ fn follow_address(collection: Collection) {
                 let viewed = collection.viewed.get_untracked();
                 let is_shown = viewed.is_some_and(|Viewed { tile, .. }| tile.image.read_untracked().id == id);
                 let is_known_missing = before.is_none() && collection.missing.get_untracked();
-                if !(is_shown || is_known_missing) {
-                    collection.view(id);
+                if let Some(image) = single_image().filter(|_| !(is_shown || is_known_missing)) {
+                    (image.turn_to)(collection, id);
                 }
             }
             None if is_gallery => {
@@ -136,7 +141,7 @@ fn follow_address(collection: Collection) {
                     take_wish(collection, &address);
                 }
                 if !is_known || filter != *collection.filter.read_untracked() {
-                    collection.load(filter);
+                    talk::load(collection, filter);
                 } else if before.as_deref().is_some_and(|before| image_in(before).is_some()) {
                     return_to_tile(collection);
                 }
@@ -145,10 +150,7 @@ fn follow_address(collection: Collection) {
             // Another page is about to be shown.
             None => {}
         }
-        collection.follow_running();
-        if let Some(Viewed { tile, .. }) = collection.viewed.get_untracked() {
-            stream::follow(collection, tile);
-        }
+        talk::follow(collection);
         address
     });
     Effect::new(move |_| {

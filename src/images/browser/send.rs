@@ -1,7 +1,6 @@
 //! What the user asks for: on the screen at once, sent, and taken back if the server does not accept it.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::client;
 use super::collection::{Collection, Tile};
@@ -25,27 +24,23 @@ pub struct Wish {
 }
 
 /// Makes images.
-pub fn make(collection: Collection, wish: Wish) {
-    if collection.sending.get_untracked() {
+pub(super) async fn make(collection: Collection, wish: Wish) {
+    if collection.is_gone() {
         return;
     }
-    collection.sending.set(true);
-    collection.failure.set(String::new());
     let first = wish.seed.unwrap_or_else(random_seed);
     let seeds = (0..wish.number).filter_map(|index| u32::try_from(index).ok()).map(|index| first.wrapping_add(index));
     let tiles: Vec<_> = seeds.map(|seed| collection.tile(image_of(&wish, seed))).collect();
     collection.tiles.update(|all| drop(all.splice(0..0, tiles.iter().rev().cloned())));
     collection.announce(count(Text::ImagesMaking, tiles.len() as u64));
-    spawn_local(async move {
-        for (index, tile) in tiles.iter().enumerate() {
-            if let Err(failure) = send(collection, &wish, tile).await {
-                take_back(collection, &tiles[index..]);
-                collection.fail(failure);
-                break;
-            }
+    for (index, tile) in tiles.iter().enumerate() {
+        if let Err(failure) = send(collection, &wish, tile).await {
+            take_back(collection, &tiles[index..]);
+            collection.fail(failure);
+            break;
         }
-        collection.sending.try_set(false);
-    });
+    }
+    collection.sending.try_set(false);
 }
 
 /// Every try has the same key, so that it is charged once at most.

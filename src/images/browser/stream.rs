@@ -27,6 +27,15 @@ thread_local! {
     static OPEN: RefCell<Vec<AbortController>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Listens to every image that is being made, unless the page is gone.
+pub(super) fn follow_all(collection: Collection) {
+    let Some(tiles) = collection.tiles.try_get_untracked() else { return };
+    let viewed = collection.viewed.get_untracked().map(|viewed| viewed.tile);
+    for tile in tiles.into_iter().chain(viewed) {
+        follow(collection, tile);
+    }
+}
+
 /// Listens to an image that is being made, as soon as there is a connection to spare. Once is enough.
 pub(super) fn follow(collection: Collection, tile: Tile) {
     let is_this = |other: &Tile| other.key == tile.key;
@@ -50,7 +59,6 @@ pub(super) fn leave() {
 
 /// Stops an image that is being made.
 pub(super) async fn stop(collection: Collection, tile: Tile) {
-    tile.stopping.set(true);
     let id = tile.image.read_untracked().id.clone();
     if client::stop_image(&id).await.is_err() {
         // It may have ended by itself meanwhile.

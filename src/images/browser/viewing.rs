@@ -1,15 +1,12 @@
 //! One image with the page to itself: what is known of it here, and what the server says.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use serde::{Deserialize, Serialize};
 
-use super::client;
 use super::collection::{Collection, Tile};
+use super::talk;
 use crate::images::{Image, ImageDetail, ImageStatus};
-use crate::platform::browser::api::Failure;
-use crate::platform::browser::page_data::go_to_sign_in;
-use crate::platform::browser::reach::until_reached;
+use crate::platform::browser::page_data::use_preloaded;
 
 /// What `/images/{id}` shows: an [`ImageDetail`] as the browser reads it, which knows no flattened fields (`platform/browser/json.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,52 +33,42 @@ pub struct Viewed {
 }
 
 impl Collection {
-    /// Turns to the image with this id, which may be known already.
-    pub fn view(self, id: String) {
-        let all = self.tiles.get_untracked();
-        let id_of = |tile: &Tile| tile.image.read_untracked().id.clone();
-        let is_there = |tile: &&Tile| tile.image.read_untracked().status == ImageStatus::Complete;
-        let at = all.iter().position(|tile| id_of(tile) == id);
-        let newer = at.and_then(|at| all[..at].iter().rev().find(is_there)).map(id_of);
-        let older = at.and_then(|at| all[at + 1..].iter().find(is_there)).map(id_of);
-        // Beyond what is shown, there may be more.
-        let is_whole = at.is_some() && newer.is_some() && (older.is_some() || !self.filter.read_untracked().is_open());
-        self.missing.set(false);
-        let is_beside = self.viewed.with_untracked(|viewed| {
-            viewed
-                .as_ref()
-                .is_some_and(|viewed| viewed.newer.as_ref() == Some(&id) || viewed.older.as_ref() == Some(&id))
-        });
-        // What is beside the image before stands in its place until it is there.
-        if at.is_some() || !is_beside {
-            let known = at.map(|at| Viewed { tile: all[at].clone(), newer: newer.clone(), older: older.clone() });
-            self.viewed.set(known);
-        }
-        if is_whole {
-            return;
-        }
-        let turn = self.next_turn();
-        spawn_local(async move {
-            let mut loaded = client::load_image(&id).await;
-            if loaded.as_ref().is_err_and(Failure::may_pass) && until_reached().await {
-                loaded = client::load_image(&id).await;
-            }
-            if self.turn.try_get_value() != Some(turn) {
-                return;
-            }
-            match loaded {
-                Ok(ImageView { image, newer: next_newer, older: next_older }) => {
-                    self.show_image(ImageView { image, newer: newer.or(next_newer), older: older.or(next_older) });
-                }
-                Err(failure) if failure.is_signed_out() => go_to_sign_in(),
-                Err(_) => self.missing.set(true),
-            }
-        });
-    }
-
     /// Shows an image that was loaded.
     pub fn show_image(self, ImageView { image, newer, older }: ImageView) {
         let tile = self.tile(image);
         self.viewed.set(Some(Viewed { tile, newer, older }));
+    }
+}
+
+/// The image that came with the HTML.
+pub(super) fn take_preloaded(collection: Collection) {
+    match use_preloaded::<ImageView>() {
+        Some(Ok(view)) => collection.show_image(view),
+        Some(Err(_)) => collection.missing.set(true),
+        None => {}
+    }
+}
+
+/// Turns to the image with this id, which may be known already.
+pub(super) fn turn_to(collection: Collection, id: String) {
+    let all = collection.tiles.get_untracked();
+    let id_of = |tile: &Tile| tile.image.read_untracked().id.clone();
+    let is_there = |tile: &&Tile| tile.image.read_untracked().status == ImageStatus::Complete;
+    let at = all.iter().position(|tile| id_of(tile) == id);
+    let newer = at.and_then(|at| all[..at].iter().rev().find(is_there)).map(id_of);
+    let older = at.and_then(|at| all[at + 1..].iter().find(is_there)).map(id_of);
+    // Beyond what is shown, there may be more.
+    let is_whole =
+        at.is_some() && newer.is_some() && (older.is_some() || !collection.filter.read_untracked().is_open());
+    collection.missing.set(false);
+    let is_beside = collection.viewed.with_untracked(|viewed| {
+        viewed.as_ref().is_some_and(|viewed| viewed.newer.as_ref() == Some(&id) || viewed.older.as_ref() == Some(&id))
+    });
+    // What is beside the image before stands in its place until it is there.
+    if at.is_some() || !is_beside {
+        collection.viewed.set(at.map(|at| Viewed { tile: all[at].clone(), newer, older }));
+    }
+    if !is_whole {
+        talk::load_image(collection, id);
     }
 }

@@ -20,10 +20,20 @@ use crate::platform::query::parameter;
 /// A page of the app.
 #[derive(Debug, Clone, Copy)]
 pub struct PageView {
-    /// Names its chunk, and tells it from other pages.
+    /// Tells it from other pages: between addresses of one page its view stays.
     pub name: &'static str,
+    /// Names its chunk, which is another one where the same page shows more.
+    pub chunk: &'static str,
     /// Makes its view.
     pub view: fn() -> AnyView,
+}
+
+impl PageView {
+    /// A page with a chunk of its name.
+    #[must_use]
+    pub const fn new(name: &'static str, view: fn() -> AnyView) -> Self {
+        Self { name, chunk: name, view }
+    }
 }
 
 /// The code of a page on its way; `None` if it could not be loaded.
@@ -156,6 +166,15 @@ impl Navigation {
         });
     }
 
+    /// Loads the code of a page to which one is likely to go next.
+    pub fn prepare(self, address: &str) {
+        if let Some(loading) = (self.find)(path_of(address)) {
+            spawn_local(async move {
+                loading.await;
+            });
+        }
+    }
+
     /// Follows a link, unless it asks for more than another page of the app.
     fn follow(self, event: &ev::MouseEvent) {
         if event.default_prevented()
@@ -236,7 +255,7 @@ fn show_page(scrolled: i32, tries: u32) {
 mod tests {
     use super::*;
 
-    const NO_PAGE: PageView = PageView { name: "none", view: || ().into_any() };
+    const NO_PAGE: PageView = PageView::new("none", || ().into_any());
 
     #[test]
     fn an_address_has_a_path_and_a_query() {

@@ -9,6 +9,7 @@ use web_sys::HtmlInputElement;
 
 use crate::i18n::{Text, count, t};
 use crate::images::browser::collection::Collection;
+use crate::images::browser::talk;
 use crate::images::{Filter, ImageStatus};
 use crate::platform::browser::navigation::History;
 use crate::ui::{Button, ButtonSize, ButtonVariant, Icon, IconName};
@@ -78,7 +79,7 @@ pub fn GalleryBar(
                     size=ButtonSize::Small
                     variant=ButtonVariant::Danger
                     disabled=none_selected
-                    on_click=move |_| collection.ask_to_delete(selected.get_untracked())
+                    on_click=move |_| talk::ask_to_delete(collection, selected.get_untracked())
                 />
                 <Button label=t(Text::DoneSelecting) size=ButtonSize::Small on_click=leave />
             })

@@ -5,7 +5,8 @@ use leptos::{ev, prelude::*};
 
 use crate::i18n::{Text, t};
 use crate::images::browser::collection::{Collection, Tile};
-use crate::images::browser::send::{Wish, make};
+use crate::images::browser::send::Wish;
+use crate::images::browser::talk;
 use crate::images::filter::{image_address, vary_address};
 use crate::images::{Filter, Image};
 use crate::platform::browser::navigation::History;
@@ -28,7 +29,7 @@ pub fn ImageActions(
     let is_favorite = Signal::derive(move || image.read().favorite);
     let like = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        collection.set_favorite(&tile, !is_favorite.get_untracked());
+        talk::set_favorite(collection, &tile, !is_favorite.get_untracked());
     };
     let copied = prompt.clone();
     let copy_prompt = move |_| copy(collection, copied.clone(), Text::Copied);
@@ -42,12 +43,12 @@ pub fn ImageActions(
     let again = move |event: ev::SubmitEvent| {
         event.prevent_default();
         let wish = Wish { prompt: prompt.clone(), ratio: aspect_ratio, provider: String::new(), seed: None, number: 1 };
-        make(collection, wish);
+        talk::make(collection, wish);
         collection.navigation.open(&Filter::default().address(), History::Push);
     };
     let ask = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        collection.ask_to_delete(vec![id.clone()]);
+        talk::ask_to_delete(collection, vec![id.clone()]);
     };
     view! {
         <div class="grid grid-cols-2 gap-2 *:w-full [&>form>button]:w-full">

@@ -6,6 +6,7 @@ use leptos::{ev, prelude::*};
 use super::waiting::{Making, NotMade};
 use crate::i18n::{Text, fill, t};
 use crate::images::browser::collection::{Collection, Tile};
+use crate::images::browser::talk;
 use crate::images::filter::image_address;
 use crate::images::{AspectRatio, Image, ImageStatus};
 use crate::platform::browser::navigation::History;
@@ -92,7 +93,7 @@ fn Thumbnail(
     let is_favorite = Signal::derive(move || image.read().favorite);
     let like = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        collection.set_favorite(&tile, !is_favorite.get_untracked());
+        talk::set_favorite(collection, &tile, !is_favorite.get_untracked());
     };
     let toggle = move |_| collection.toggle_selected(&id);
     view! {

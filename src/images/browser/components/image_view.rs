@@ -10,6 +10,7 @@ use super::stage::Stage;
 use super::waiting::{Making, NotMade};
 use crate::i18n::{Text, t};
 use crate::images::browser::collection::Collection;
+use crate::images::browser::talk;
 use crate::images::browser::viewing::Viewed;
 use crate::images::filter::image_address;
 use crate::images::{Filter, ImageStatus};
@@ -102,7 +103,7 @@ pub fn ImagePage(
         }
     };
     view! {
-        <div class="flex min-h-full flex-col lg:h-full">
+        <div class="flex min-h-full flex-col lg:h-full" on:pointerover=move |_| talk::prepare(collection)>
             <div class="flex h-12 shrink-0 items-center gap-2 border-b border-line px-4">
                 <a class="flex items-center gap-1 rounded-md py-1 text-sm font-medium text-ink-soft hover:text-ink" href="/images" on:click=leave>
                     <Icon name=IconName::ChevronDown class="size-4 rotate-90" />
@@ -163,11 +164,11 @@ fn follow_keys(collection: Collection, zoomed: RwSignal<bool>, go: Callback<Opti
             "Escape" => back.run(()),
             "f" | "F" => {
                 let is_favorite = tile.image.read_untracked().favorite;
-                collection.set_favorite(&tile, !is_favorite);
+                talk::set_favorite(collection, &tile, !is_favorite);
             }
             "Delete" => {
                 let id = tile.image.read_untracked().id.clone();
-                collection.ask_to_delete(vec![id]);
+                talk::ask_to_delete(collection, vec![id]);
             }
             _ => return,
         }

@@ -1,18 +1,18 @@
 //! Where the user says what to make. A form: without a script it posts to /images.
 
-use leptos::{ev, html, prelude::*};
+use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlTextAreaElement;
 
 use super::example_list::ExampleList;
 use super::make_button::{MakeButton, way_to_credits};
-use super::more_options::MoreOptions;
+use super::more_options::{MoreOptions, typed_seed};
 use super::number_picker::NumberPicker;
 use super::ratio_picker::RatioPicker;
 use crate::i18n::{Text, fill, t};
 use crate::images::browser::collection::Collection;
-use crate::images::browser::draft;
-use crate::images::browser::send::{Wish, make};
+use crate::images::browser::send::Wish;
+use crate::images::browser::{draft, talk};
 use crate::images::{AspectRatio, ImageProviderInfo, Studio};
 use crate::platform::amount::Amount;
 use crate::ui::{Alert, AlertTone, is_send};
@@ -31,7 +31,6 @@ pub fn MakeForm(
 ) -> impl IntoView {
     let Studio { problem, providers, aspect_ratios, max_prompt_chars, .. } = studio;
     let prompt = collection.prompt;
-    let seed = NodeRef::<html::Input>::new();
     let provider = RwSignal::new(String::new());
     // Until the script runs, nobody knows what is in the field, and the form works by itself.
     let running_script = RwSignal::new(false);
@@ -47,13 +46,13 @@ pub fn MakeForm(
         if cannot_make.get_untracked() || cost.get_untracked() > available.get_untracked() {
             return;
         }
-        let typed = seed.get_untracked().map(|field| field.value()).unwrap_or_default();
+        let typed = typed_seed();
         collection.seed.set(typed.clone());
         let Ok(seed) = read_seed(&typed) else {
             collection.failure_code.set(String::new());
             return collection.failure.set(t(Text::SeedWrong).to_owned());
         };
-        make(
+        talk::make(
             collection,
             Wish {
                 prompt: prompt.read_untracked().trim().to_owned(),
@@ -122,7 +121,7 @@ pub fn MakeForm(
     </div>
                     </div>
                 </div>
-                <MoreOptions collection providers seed chosen=provider />
+                <MoreOptions collection chosen=provider />
                 {only_sketches.then(|| view! { <p class="text-sm text-ink-soft">{t(Text::OnlySketches)}</p> })}
                 <ExampleList in_a_row=has_images on_pick />
             </form>

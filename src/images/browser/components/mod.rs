@@ -21,6 +21,7 @@ pub use delete_dialog::DeleteImagesDialog;
 pub use gallery_bar::GalleryBar;
 pub use image_view::ImagePage;
 pub use make_form::MakeForm;
+pub use more_options::OptionFields;
 pub use tile_grid::TileGrid;
 pub use tile_keys::{find_tile, move_to};
 pub use waiting::seconds;

@@ -9,6 +9,8 @@ use super::tile_keys::follow_key;
 use crate::i18n::{Text, t};
 use crate::images::Filter;
 use crate::images::browser::collection::Collection;
+use crate::images::browser::talk;
+use crate::images::filter::image_address;
 use crate::ui::{Button, EmptyState};
 
 /// So many tiles are on the page at most; the link then leads to a page of its own.
@@ -24,6 +26,13 @@ pub fn TileGrid(
 ) -> impl IntoView {
     let end = NodeRef::<html::Div>::new();
     load_near(collection, end);
+    let has_prepared = StoredValue::new(false);
+    let prepare = move || {
+        if !has_prepared.get_value() {
+            has_prepared.set_value(true);
+            collection.navigation.prepare(&image_address(""));
+        }
+    };
     let is_empty = Signal::derive(move || collection.tiles.read().is_empty());
     let busy = move || collection.loading.get().to_string();
     let older = move || {
@@ -32,7 +41,7 @@ pub fn TileGrid(
         let load = move |event: ev::MouseEvent| {
             if collection.tiles.read_untracked().len() < MOST_TILES {
                 event.prevent_default();
-                collection.load_more();
+                talk::load_more(collection);
             }
         };
         Some(view! {
@@ -66,6 +75,8 @@ pub fn TileGrid(
             aria-describedby="gallery-keys"
             aria-busy=busy
             hidden=is_empty
+            on:focusin=move |_| prepare()
+            on:pointerover=move |_| prepare()
             on:keydown=move |event| follow_key(collection, &event)
         >
             <For each=move || collection.tiles.get() key=|tile| tile.key children=move |tile| view! { <ImageTile collection tile /> } />
@@ -91,7 +102,7 @@ fn load_near(collection: Collection, end: NodeRef<html::Div>) {
                 if entries.iter().any(is_near) {
                     observer.disconnect();
                     if !collection.is_gone() {
-                        collection.load_more();
+                        talk::load_more(collection);
                     }
                 }
             },

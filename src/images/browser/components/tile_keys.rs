@@ -7,6 +7,7 @@ use web_sys::{Element, HtmlElement, HtmlInputElement};
 
 use crate::images::ImageStatus;
 use crate::images::browser::collection::{Collection, Tile};
+use crate::images::browser::talk;
 use crate::ui::is_composing;
 
 /// Does what a key is for.
@@ -35,12 +36,12 @@ pub fn follow_key(collection: Collection, event: &ev::KeyboardEvent) {
         "Delete" if is_link || is_box => {
             let selected = collection.selected.get_untracked();
             let one = || tile().map(|tile| tile.image.read_untracked().id.clone()).into_iter().collect();
-            collection.ask_to_delete(if selected.is_empty() { one() } else { selected });
+            talk::ask_to_delete(collection, if selected.is_empty() { one() } else { selected });
         }
         "f" | "F" if is_link => {
             if let Some(tile) = tile() {
                 let is_favorite = tile.image.read_untracked().favorite;
-                collection.set_favorite(&tile, !is_favorite);
+                talk::set_favorite(collection, &tile, !is_favorite);
             }
         }
         "Escape" if collection.selecting.get_untracked() => {

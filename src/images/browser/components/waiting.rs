@@ -1,13 +1,13 @@
 //! An image that is not there: in the making, stopped, or failed.
 
-use leptos::task::spawn_local;
 use leptos::{ev, prelude::*};
 
 use crate::i18n::{Text, fill, t};
 use crate::images::ImageStatus;
 use crate::images::browser::collection::{Collection, Tile};
-use crate::images::browser::send::{Wish, make};
-use crate::images::browser::stream::{failure_text, stop};
+use crate::images::browser::send::Wish;
+use crate::images::browser::stream::failure_text;
+use crate::images::browser::talk;
 use crate::images::filter::image_address;
 use crate::ui::{Icon, IconName, Progress};
 
@@ -38,7 +38,7 @@ pub fn Making(
     let address = move || image_address(&image.read().id);
     let stop = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        spawn_local(stop(collection, tile.clone()));
+        talk::stop(collection, tile.clone());
     };
     view! {
         <div class="absolute inset-0 flex flex-col items-center justify-center gap-2 overflow-hidden p-2 text-center text-xs text-ink-soft">
@@ -65,18 +65,17 @@ pub fn NotMade(
         ImageStatus::Stopped => t(Text::ImageStopped),
         _ => failure_text(image.error_code.as_deref()),
     };
-    let id = StoredValue::new(image.id.clone());
+    let tile = StoredValue::new(tile);
     let address = image_address(&image.id);
-    let dismiss = move || {
-        spawn_local(async move {
-            collection.delete(vec![id.get_value()], false).await;
-        });
-    };
+    let dismiss = move || talk::dismiss(collection, tile.get_value());
     let prompt = image.prompt.clone();
     let again = move |event: ev::SubmitEvent| {
         event.prevent_default();
         let prompt = prompt.clone();
-        make(collection, Wish { prompt, ratio: image.aspect_ratio, provider: String::new(), seed: None, number: 1 });
+        talk::make(
+            collection,
+            Wish { prompt, ratio: image.aspect_ratio, provider: String::new(), seed: None, number: 1 },
+        );
         dismiss();
     };
     view! {
