@@ -119,7 +119,6 @@ fn begin(collection: Collection, task: Task) {
 /// Everything as before: the chunk could not be loaded.
 fn give_up(collection: Collection, task: &Task) {
     match task {
-        Task::Prepare | Task::Follow => {}
         Task::Make(_) => {
             collection.sending.try_set(false);
         }
@@ -134,7 +133,7 @@ fn give_up(collection: Collection, task: &Task) {
             let mut image = tile.image.write();
             image.favorite = !image.favorite;
         }
-        Task::Dismiss(_) | Task::AskToDelete => {}
+        Task::Prepare | Task::Follow | Task::Dismiss(_) | Task::AskToDelete => {}
     }
     match task {
         // Nobody has asked for anything yet.
