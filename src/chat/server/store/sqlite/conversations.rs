@@ -85,6 +85,17 @@ pub(super) fn read_conversation(
     }))
 }
 
+/// The last row of the page before: time of change and id.
+pub(super) fn parse_cursor(cursor: Option<&str>) -> Option<(i64, ConversationId)> {
+    match cursor {
+        None => Some((i64::MAX, ConversationId::max())),
+        Some(cursor) => {
+            let (time, id) = cursor.split_once('_')?;
+            Some((time.parse().ok()?, id.parse().ok()?))
+        }
+    }
+}
+
 /// The conversations of a user, the one that was active last first, after `before`.
 pub(super) fn list(
     connection: &Connection,
