@@ -65,7 +65,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 43] = [
+const MIGRATIONS: [&str; 44] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -109,6 +109,7 @@ const MIGRATIONS: [&str; 43] = [
     include_str!("sqlite_41.sql"),
     include_str!("sqlite_42.sql"),
     include_str!("sqlite_43.sql"),
+    include_str!("sqlite_44.sql"),
 ];
 
 /// The version of the schema that this program knows.
