@@ -158,6 +158,8 @@ impl Sqlite {
         if !is_ready {
             rebuild(&connection);
         }
+        // Pages as they were before a piece of work, in case it fails. More than 64 KiB of them would be a file, for each piece.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
         let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || keep_writing(&connection, &queue))?;
