@@ -138,7 +138,9 @@ impl Stores {
         private_folder(directory)
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let db = Sqlite::open(&database_path(directory))?;
-        let credits = Arc::new(SqliteCreditStore::new(db.clone(), config.credits.free));
+        let credits = SqliteCreditStore::new(db.clone(), config.credits.free);
+        let chats = Arc::new(SqliteChatStore::new(db.clone(), credits.clone()));
+        let credits = Arc::new(credits);
         Ok(Self {
             accounts: Arc::new(SqliteAccountStore::new(db.clone())),
             directory: Arc::new(SqliteUserDirectory::new(db.clone())),
@@ -167,8 +169,8 @@ impl Stores {
             flags: Arc::new(SqliteFlagStore::new(db.clone())),
             traces: Arc::new(SqliteTraceStore::new(db.clone())),
             views: Arc::new(SqliteViewStore::new(db.clone())),
-            database: Database::Sqlite(db.clone()),
-            chats: Arc::new(SqliteChatStore::new(db)),
+            database: Database::Sqlite(db),
+            chats,
         })
     }
 }

@@ -126,6 +126,25 @@ impl Generation {
     /// [`AppError::InsufficientCredits`], [`AppError::OverBudget`], [`AppError::IdempotencyMismatch`],
     /// [`AppError::Unavailable`].
     pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, quote: Quote) -> AppResult<Begun> {
+        let hold = |new| async { self.credits.hold(new).await.map(|outcome| (outcome, ())) };
+        Ok(self.begin_with(payer, kind, id, quote, hold).await?.0)
+    }
+
+    /// As [`Generation::begin`], where `hold` puts the price aside, and returns what it has stored in the same step.
+    ///
+    /// # Errors
+    /// As [`Generation::begin`].
+    pub async fn begin_with<T, Fut>(
+        &self,
+        payer: &Payer,
+        kind: WorkKind,
+        id: impl Into<WorkId>,
+        quote: Quote,
+        hold: impl FnOnce(NewHold) -> Fut,
+    ) -> AppResult<(Begun, T)>
+    where
+        Fut: Future<Output = StoreResult<(HoldOutcome, T)>>,
+    {
         let Quote { ceiling, least, version, model } = quote;
         let spender = Spender { key: payer.key.map(|key| key.id), model: &model };
         let limits = match &payer.budgets {
@@ -147,13 +166,14 @@ impl Generation {
             limits,
             lease_until: self.lease_from_now(),
         };
-        let mut hold = new.held();
+        let mut held = new.held();
         let asked = Instant::now();
-        let begun = match self.credits.hold(new).await? {
+        let (outcome, stored) = hold(new).await?;
+        let begun = match outcome {
             HoldOutcome::Held { amount, .. } => {
                 self.metrics.held();
-                hold.amount = amount;
-                Ok(Begun::New(self.reserved(hold, payer.trace.clone())))
+                held.amount = amount;
+                Ok(Begun::New(self.reserved(held, payer.trace.clone())))
             }
             HoldOutcome::Repeated(id) | HoldOutcome::Failed(id) => Ok(Begun::Repeated(id)),
             HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),
@@ -166,7 +186,7 @@ impl Generation {
             }
         };
         trace_begin(&payer.trace, kind, asked.elapsed(), &begun);
-        begun
+        Ok((begun?, stored))
     }
 
     /// The work that was begun by the same request before, and stands: had it failed, the request begins anew.

@@ -167,6 +167,22 @@ impl Reserved {
         self.closed(keep_trying(|| self.settle_once(used)).await, None).await
     }
 
+    /// As [`Reserved::settle`], where `settle` charges for it, and stores the result in the same step. `None` where it has done
+    /// neither.
+    ///
+    /// # Errors
+    /// As [`Reserved::settle`].
+    pub async fn settle_with<F, Fut>(&self, settle: F) -> AppResult<Option<Closed>>
+    where
+        F: Fn(HoldId) -> Fut,
+        Fut: Future<Output = StoreResult<Option<(HoldEnd, Balance)>>>,
+    {
+        match keep_trying(|| settle(self.hold_id())).await? {
+            Some(ended) => self.closed(Ok(Some(closed_as(ended))), None).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Gives the price back. A database that is gone is waited for.
     ///
     /// # Errors

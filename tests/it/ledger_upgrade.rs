@@ -78,6 +78,26 @@ async fn a_database_of_before_keeps_every_credit() {
     assert_nothing_is_lost(data.path()).await;
 }
 
+/// Numbers of entries go on after those of before: pages of the ledger are read by them.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_before_keep_their_numbers_and_new_ones_follow() {
+    let data = database_of_before();
+    let numbers = || {
+        let by_hand = rusqlite::Connection::open(data.path().join("tessera.db")).unwrap();
+        let mut numbers = by_hand.prepare("SELECT seq, key FROM ledger ORDER BY seq").unwrap();
+        let rows = numbers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<Vec<(i64, String)>, _>>().unwrap()
+    };
+    let before = numbers();
+    let store = stores(data.path()).await.credits;
+    let owner = OwnerId::now_v7();
+    store.balance(owner, "r").await.unwrap();
+    let after = numbers();
+    let (last, new) = (before.last().unwrap().0, after.last().unwrap());
+    assert_eq!(after[..before.len()], before);
+    assert_eq!((after.len(), new), (before.len() + 1, &(last + 1, format!("grant:welcome:{owner}"))));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_that_is_killed_goes_on_where_it_can() {
     let data = database_of_before();

@@ -104,6 +104,7 @@ mod otlp;
 mod outages;
 mod packaging;
 mod pages;
+mod paid_steps;
 mod pairs;
 mod papers;
 mod passkey_pages;

@@ -207,6 +207,7 @@ async fn many_searches_of_one_user_leave_the_server_to_others() {
 async fn what_was_there_before_the_index_is_found_in_sqlite() {
     let data = TempDir::new().unwrap();
     let (user, conversation, hidden) = (UserId::now_v7(), ConversationId::now_v7(), ConversationId::now_v7());
+    let running = MessageId::now_v7();
     {
         let db = rusqlite::Connection::open(data.path().join("tessera.db")).unwrap();
         for step in [
@@ -219,7 +220,7 @@ async fn what_was_there_before_the_index_is_found_in_sqlite() {
         }
         db.execute_batch("PRAGMA user_version = 4; BEGIN").unwrap();
         db.execute("INSERT INTO users VALUES (?1, 'ada@example.org', 'Ada', 'x', 'USER', 0)", [user]).unwrap();
-        for (id, title, is_hidden) in [(conversation, "Mosaics", 0), (hidden, "Program", 1)] {
+        for (id, title, is_hidden) in [(conversation, "Mosaics", false), (hidden, "Program", true)] {
             db.execute(
                 "INSERT INTO conversations (id, user_id, title, created_at, updated_at, hidden) VALUES (?1, ?2, ?3, 0, 0, ?4)",
                 params![id, user, title, is_hidden],
@@ -228,7 +229,12 @@ async fn what_was_there_before_the_index_is_found_in_sqlite() {
             for n in 0..1000 {
                 db.execute(
                     "INSERT INTO messages (id, conversation_id, author, content, state, created_at) VALUES (?1, ?2, 'user', ?3, ?4, 0)",
-                    params![MessageId::now_v7(), id, format!("{title} 第{n}号 of a thousand"), if n == 7 { "running" } else { "complete" }],
+                    params![
+                        if n == 7 && !is_hidden { running } else { MessageId::now_v7() },
+                        id,
+                        format!("{title} 第{n}号 of a thousand"),
+                        if n == 7 { "running" } else { "complete" }
+                    ],
                 )
                 .unwrap();
             }
@@ -243,6 +249,9 @@ async fn what_was_there_before_the_index_is_found_in_sqlite() {
     {
         assert_eq!(search(&stores, user, query).await.len(), found, "{query}");
     }
+    // Its server was stopped for the update.
+    stores.chats.abandon_reply(running).await.unwrap();
+    assert_eq!(search(&stores, user, "第7号 of").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ const PIECE_PAGES: u32 = 256;
 const MOST_PIECES: u32 = 1024;
 
 /// The schema, one step per version, forward only.
-const MIGRATIONS: [&str; 42] = [
+const MIGRATIONS: [&str; 44] = [
     include_str!("sqlite_1.sql"),
     include_str!("sqlite_2.sql"),
     include_str!("sqlite_3.sql"),
@@ -108,6 +108,8 @@ const MIGRATIONS: [&str; 42] = [
     include_str!("sqlite_40.sql"),
     include_str!("sqlite_41.sql"),
     include_str!("sqlite_42.sql"),
+    include_str!("sqlite_43.sql"),
+    include_str!("sqlite_44.sql"),
 ];
 
 /// The version of the schema that this program knows.
@@ -156,6 +158,8 @@ impl Sqlite {
         if !is_ready {
             rebuild(&connection);
         }
+        // Pages as they were before a piece of work, in case it fails. More than 64 KiB of them would be a file, for each piece.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Bounded: a database that cannot keep up must slow its callers down, not eat the memory.
         let (writes, queue) = crossbeam_channel::bounded::<(Durability, Write)>(4096);
         std::thread::Builder::new().name("sqlite-writer".into()).spawn(move || keep_writing(&connection, &queue))?;

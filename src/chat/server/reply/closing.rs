@@ -64,6 +64,11 @@ impl Draft<'_> {
         reason: ReleaseReason,
     ) -> AppResult<(Closed, bool)> {
         let (hold, store) = (&self.work.hold, &self.chat.store);
+        if credits.is_positive()
+            && let Some(closed) = hold.settle_with(|hold| store.finish_paid(reply.clone(), hold)).await?
+        {
+            return Ok((closed, true));
+        }
         let is_gone = !keep_trying(|| store.finish_reply(reply.clone())).await?;
         if is_gone && keep_trying(|| store.find_message(hold.user(), hold.id().into())).await?.is_some() {
             // It was given up for dead and has ended so.

@@ -1,7 +1,8 @@
 //! Sending a message: the request is checked, the order of providers and the context chosen, the price held.
 //!
-//! What was answered before is `given.rs`, what it costs `quoting.rs`; writing the reply is `reply/`.
+//! What was answered before is `given.rs`, what it costs `quoting.rs`, what is stored `beginning.rs`; writing the reply is `reply/`.
 
+mod beginning;
 mod checks;
 mod given;
 mod quoting;
@@ -12,18 +13,18 @@ use self::checks::check_message;
 pub(super) use self::checks::{check_maximum, parse_id};
 use super::Chat;
 use super::attachments::{self, Image, Sent};
-use super::context::{HISTORY, Room, build_context};
+use super::context::{Room, build_context};
 use super::conversations::check_system_prompt;
 use super::image_messages::{self, ImageMessage};
 use super::image_text::ImageText;
 use super::models::Picked;
-use super::order::{ask_effort, choose_seeing, only_seeing};
-use super::providers::{ChatProvider, GuardedProvider, Role, Sampling, Turn};
+use super::order::{ask_effort, only_seeing};
+use super::providers::{GuardedProvider, Sampling, Turn};
 use super::reply::{self, ReplyJob};
 use super::response_cache::{self, Found};
-use super::store::{FinishedReply, NewExchange, Past};
+use super::store::Past;
 use crate::account::server::caller::Caller;
-use crate::chat::{ANY_MODEL, ChatRequest, DoneEvent, title_of};
+use crate::chat::{ChatRequest, DoneEvent};
 use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::flags::Flag;
 use crate::generation::{Begun, Delivery, Payer, ReleaseReason, Route, check_key_of, outlive_handler};
@@ -280,11 +281,17 @@ impl Sending {
             Err(error) => return self.repeated(chat).await?.ok_or(error),
         };
         let ids = NewIds::new();
-        let hold = match chat.generation.begin(&self.payer, WorkKind::Chat, ids.reply, quoted.to_hold()).await? {
+        let Some(first) = Route::forecast(&order) else {
+            return self.repeated(chat).await?.ok_or(AppError::Unavailable);
+        };
+        let new = self.new_work(ids, name_of(first));
+        let (begun, stored) = self.pay(chat, quoted.to_hold(), &new).await?;
+        let hold = match begun {
             Begun::New(hold) => hold,
             Begun::Repeated(reply) => return Ok(self.accepted(reply.into(), false)),
         };
-        let (turns, route, conversation) = match self.begin(chat, ids, order).await {
+        let conversation = new.exchange.conversation;
+        let (turns, route) = match self.begin(chat, new, stored, order).await {
             Ok(begun) => begun,
             Err(error) => {
                 // If the store failed, the reply may be there all the same: it must not look as if it were being written.
@@ -327,35 +334,6 @@ impl Sending {
         Ok(())
     }
 
-    /// Stores the message and the running reply, and gathers the context for the model and the providers to ask.
-    async fn begin(
-        &mut self,
-        chat: &Chat,
-        ids: NewIds,
-        order: Vec<Arc<GuardedProvider>>,
-    ) -> AppResult<(Vec<Turn>, Route<dyn ChatProvider>, ConversationId)> {
-        let forecast = name_of(Route::forecast(&order).ok_or(AppError::Unavailable)?);
-        let exchange = self.exchange(ids, forecast.0.clone(), forecast.1.clone(), None);
-        let conversation = exchange.conversation;
-        let gathered = self.turns.take();
-        let past = chat.begin_exchange(exchange, if gathered.is_some() { 0 } else { HISTORY }).await?;
-        let mut turns = match (gathered, &mut self.question) {
-            (Some(turns), _) => turns,
-            (None, Question::Message(Message { text, .. })) => {
-                let text = std::mem::take(text);
-                self.context(chat, past, text, Room::Flat).await?
-            }
-            (None, Question::Context(turns)) => std::mem::take(turns),
-        };
-        let route = chat.generation.plan(WorkKind::Chat, choose_seeing(order, &mut turns))?;
-        let first = name_of(route.provider());
-        // What was shown before is known only now: who does not see it is not asked, and must not be named.
-        if first != forecast {
-            chat.store.assign_reply(ids.reply, first.0, first.1).await?;
-        }
-        Ok((turns, route, conversation))
-    }
-
     /// What was said, and what was shown with it.
     async fn context(&self, chat: &Chat, past: Past, text: String, room: Room) -> AppResult<Vec<Turn>> {
         let mut turns = build_context(past, text, room);
@@ -368,33 +346,5 @@ impl Sending {
 
     const fn accepted(&self, reply: MessageId, is_new: bool) -> Accepted {
         Accepted { reply, is_new, quota: self.quota }
-    }
-
-    fn exchange(&self, ids: NewIds, provider: String, model: String, answer: Option<FinishedReply>) -> NewExchange {
-        let (text, conversation, replaces, system_prompt) = match &self.question {
-            Question::Message(Message { text, conversation, replaces, system_prompt, .. }) => {
-                (text.clone(), *conversation, *replaces, system_prompt.clone())
-            }
-            Question::Context(turns) => {
-                let question = turns.iter().rfind(|turn| turn.role == Role::User).or(turns.last());
-                (question.map(|turn| turn.content.clone()).unwrap_or_default(), None, None, None)
-            }
-        };
-        NewExchange {
-            user: self.payer.user,
-            conversation: conversation.unwrap_or_else(ConversationId::now_v7),
-            new_title: conversation.is_none().then(|| title_of(&text)),
-            system_prompt,
-            picked: Some(self.terms.picked.as_ref().map_or_else(|| ANY_MODEL.to_owned(), Picked::kept)),
-            hidden: matches!(self.question, Question::Context(_)),
-            replaces,
-            message_id: ids.message,
-            text,
-            images: self.images.clone(),
-            reply_id: ids.reply,
-            provider,
-            model,
-            answer,
-        }
     }
 }

@@ -13,7 +13,8 @@ use crate::chat::{
     Author, Conversation, ConversationChange, ConversationSummary, CutReason, ImageRef, MAX_PINNED, Message,
     MessageState, Thinking, ToolCall, Usage,
 };
-use crate::credits::Page;
+use crate::credits::server::store::{HoldEnd, HoldId, HoldOutcome, NewHold};
+use crate::credits::{Balance, Page};
 use crate::platform::amount::Amount;
 use crate::platform::db::{StoreError, StoreResult};
 use crate::platform::ids::{AttachmentId, ConversationId, MessageId, UserId};
@@ -220,6 +221,16 @@ pub trait ChatStore: AllOfUser {
     /// Stores the message and the running reply and returns what came before, at most `history` messages; `None`
     /// when the conversation or the replaced message is not there.
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>>;
+    /// Puts the price of the reply aside and, if that was done, stores the exchange in the same step: what became of the hold,
+    /// and what [`ChatStore::begin_exchange`] returns. `None`, and nothing is done, where the credits are kept apart.
+    async fn begin_paid(
+        &self,
+        _hold: NewHold,
+        _exchange: NewExchange,
+        _history: usize,
+    ) -> StoreResult<Option<(HoldOutcome, Option<Past>)>> {
+        Ok(None)
+    }
     /// What was said in a conversation before the message `replaces`, or up to now: what [`ChatStore::begin_exchange`]
     /// would return.
     async fn find_past(
@@ -236,6 +247,12 @@ pub trait ChatStore: AllOfUser {
     /// Ends a running reply; `false` when it ended otherwise or is gone. The same end again is `true` again, so that
     /// one whose answer was lost on the way can be repeated.
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool>;
+    /// Ends a running reply and settles its hold in the same step: how the hold has ended, and the balance now. `None`, and
+    /// nothing is charged, where [`ChatStore::finish_reply`] says `false`, where there is no such hold, and where the credits are kept
+    /// apart.
+    async fn finish_paid(&self, _reply: FinishedReply, _hold: HoldId) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        Ok(None)
+    }
     /// Ends a reply that nobody writes any more: incomplete with text, failed without, free either way. Returns what
     /// the reply costs, which is more than 0 if it had ended well before; `None` when there is no such reply.
     async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>>;

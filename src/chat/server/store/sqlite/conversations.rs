@@ -85,6 +85,32 @@ pub(super) fn read_conversation(
     }))
 }
 
+/// The last row of the page before: time of change and id.
+pub(super) fn parse_cursor(cursor: Option<&str>) -> Option<(i64, ConversationId)> {
+    match cursor {
+        None => Some((i64::MAX, ConversationId::max())),
+        Some(cursor) => {
+            let (time, id) = cursor.split_once('_')?;
+            Some((time.parse().ok()?, id.parse().ok()?))
+        }
+    }
+}
+
+/// The conversations of `?1`, the one that was active last first, after `?2` and `?3`, at most `?4`.
+fn page_of_list(pinned: Option<bool>) -> String {
+    // In the text, as the index has only those. By itself SQLite takes that of all, and looks at each whether it is pinned.
+    let (index, pinned) = match pinned {
+        None => ("", ""),
+        Some(true) => (" INDEXED BY conversations_pinned", "AND c.pinned = 1"),
+        Some(false) => ("", "AND c.pinned = 0"),
+    };
+    format!(
+        "SELECT {SUMMARY} FROM conversations c{index}
+         WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
+         ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4"
+    )
+}
+
 /// The conversations of a user, the one that was active last first, after `before`.
 pub(super) fn list(
     connection: &Connection,
@@ -93,17 +119,7 @@ pub(super) fn list(
     before: (i64, ConversationId),
     limit: usize,
 ) -> StoreResult<Page<ConversationSummary>> {
-    // In the text, so that the index over those that are pinned can be used.
-    let pinned = match pinned {
-        None => "",
-        Some(true) => "AND c.pinned = 1",
-        Some(false) => "AND c.pinned = 0",
-    };
-    let mut found = connection.prepare_cached(&format!(
-        "SELECT {SUMMARY} FROM conversations c
-         WHERE c.user_id = ?1 AND c.hidden = 0 {pinned} AND (c.updated_at, c.id) < (?2, ?3)
-         ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4"
-    ))?;
+    let mut found = connection.prepare_cached(&page_of_list(pinned))?;
     let limit_sql = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows = found.query(params![user, before.0, before.1, limit_sql])?;
     let (mut items, mut last) = (Vec::new(), String::new());
@@ -137,7 +153,8 @@ pub(super) fn change_conversation(
 pub(super) fn count_other_pinned(connection: &Connection, user: UserId, id: ConversationId) -> StoreResult<usize> {
     Ok(connection
         .prepare_cached(
-            "SELECT count(*) FROM conversations WHERE user_id = ?1 AND pinned = 1 AND hidden = 0 AND id <> ?2",
+            "SELECT count(*) FROM conversations INDEXED BY conversations_pinned
+             WHERE user_id = ?1 AND pinned = 1 AND hidden = 0 AND id <> ?2",
         )?
         .query_row(params![user, id], |row| row.get(0))?)
 }
@@ -213,4 +230,33 @@ fn share_images(connection: &Connection, mut images: Vec<ImageRef>, to: MessageI
         .prepare_cached("UPDATE messages SET images = ?2 WHERE id = ?1")?
         .execute(params![to, images_json(&images)?])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::platform::db::sqlite::Sqlite;
+
+    /// However many conversations a user has, a page of their list is read along an index, and nothing is sorted.
+    #[tokio::test]
+    async fn a_page_of_the_list_is_read_in_the_order_of_an_index() {
+        let folder = TempDir::new().unwrap();
+        let db = Sqlite::open(&folder.path().join("tessera.db")).unwrap();
+        for (pinned, index) in [
+            (None, "conversations_by_user"),
+            (Some(false), "conversations_by_user"),
+            (Some(true), "conversations_pinned"),
+        ] {
+            let steps = db.read(move |connection| {
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", page_of_list(pinned)))?;
+                let user = [0_u8; 16];
+                let steps = plan.query_map(params![user, 1, user, 25], |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+            });
+            let steps = steps.await.unwrap();
+            assert!(steps.contains(index) && !steps.contains("TEMP B-TREE"), "{pinned:?}: {steps}");
+        }
+    }
 }

@@ -9,6 +9,8 @@ use crate::chat::server::attachments::Image;
 use crate::chat::server::store::{FinishedReply, NewExchange, Past, PastMessage};
 use crate::chat::server::versions::Places;
 use crate::chat::{Author, CutReason, MessageState};
+use crate::credits::Balance;
+use crate::credits::server::store::{HoldEnd, HoldId, HoldOutcome, NewHold, SqliteCreditStore};
 use crate::platform::db::{StoreResult, now_millis, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
@@ -118,6 +120,30 @@ pub(super) fn finish(connection: &Connection, reply: &FinishedReply) -> StoreRes
     Ok(connection
         .prepare_cached("SELECT 1 FROM messages WHERE id = ?1 AND state = ?2 AND content = ?3 AND credits = ?4")?
         .exists(params![reply.id, reply.state.as_str(), reply.text, reply.credits])?)
+}
+
+/// Ends a running reply and settles its hold; nothing is charged where either is not there.
+pub(super) fn finish_paid(
+    connection: &Connection,
+    credits: &SqliteCreditStore,
+    reply: &FinishedReply,
+    hold: HoldId,
+) -> StoreResult<Option<(HoldEnd, Balance)>> {
+    if finish(connection, reply)? { credits.settle_in(connection, hold, reply.credits) } else { Ok(None) }
+}
+
+/// Puts the price aside, and where that was done begins the exchange.
+pub(super) fn begin_paid(
+    connection: &Connection,
+    credits: &SqliteCreditStore,
+    hold: &NewHold,
+    exchange: &NewExchange,
+    history: usize,
+) -> StoreResult<(HoldOutcome, Option<Past>)> {
+    let outcome = credits.hold_in(connection, hold)?;
+    let is_held = matches!(outcome, HoldOutcome::Held { .. });
+    let past = if is_held { begin_exchange(connection, exchange, history)? } else { None };
+    Ok((outcome, past))
 }
 
 pub(super) fn begin_exchange(

@@ -1,4 +1,4 @@
-//! Conversations in SQLite. Writes are relaxed: they are on disk when the charge that follows them is.
+//! Conversations in SQLite. Writes are relaxed: they are on disk when the charge that comes with them or follows them is.
 
 mod conversations;
 mod exchange;
@@ -8,19 +8,20 @@ mod rows;
 mod search;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use self::conversations::{
-    branch_conversation, change_conversation, count_other_pinned, find_owned, list, read_conversation,
+    branch_conversation, change_conversation, count_other_pinned, find_owned, list, parse_cursor, read_conversation,
 };
-use self::exchange::{begin_exchange, find_replaced, finish, running_replies, said_in};
+use self::exchange::{begin_exchange, begin_paid, find_replaced, finish, finish_paid, running_replies, said_in};
 use self::paths::{choose_version, read_versions};
 use self::rows::{MESSAGE, read_message};
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
 use crate::chat::server::attachments::Image;
 use crate::chat::server::search::Wanted;
 use crate::chat::{Conversation, ConversationChange, ConversationSummary, MAX_PINNED};
-use crate::credits::Page;
+use crate::credits::server::store::{HoldEnd, HoldId, HoldOutcome, NewHold, SqliteCreditStore};
+use crate::credits::{Balance, Page};
 use crate::platform::amount::Amount;
 use crate::platform::db::StoreResult;
 use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
@@ -33,12 +34,14 @@ const NEW_BATCHES: usize = 4;
 /// [`ChatStore`] over the embedded database.
 pub struct SqliteChatStore {
     db: Sqlite,
+    /// In the same database: what is paid for is stored with its payment.
+    credits: SqliteCreditStore,
 }
 
 impl SqliteChatStore {
     #[must_use]
-    pub const fn new(db: Sqlite) -> Self {
-        Self { db }
+    pub const fn new(db: Sqlite, credits: SqliteCreditStore) -> Self {
+        Self { db, credits }
     }
 }
 
@@ -46,6 +49,17 @@ impl SqliteChatStore {
 impl ChatStore for SqliteChatStore {
     async fn begin_exchange(&self, exchange: NewExchange, history: usize) -> StoreResult<Option<Past>> {
         self.db.write(Durability::Relaxed, move |connection| begin_exchange(connection, &exchange, history)).await
+    }
+
+    async fn begin_paid(
+        &self,
+        hold: NewHold,
+        exchange: NewExchange,
+        history: usize,
+    ) -> StoreResult<Option<(HoldOutcome, Option<Past>)>> {
+        let credits = self.credits.clone();
+        let begin = move |connection: &Connection| begin_paid(connection, &credits, &hold, &exchange, history);
+        self.db.write(Durability::Durable, begin).await.map(Some)
     }
 
     async fn find_past(
@@ -95,6 +109,11 @@ impl ChatStore for SqliteChatStore {
 
     async fn finish_reply(&self, reply: FinishedReply) -> StoreResult<bool> {
         self.db.write(Durability::Relaxed, move |connection| finish(connection, &reply)).await
+    }
+
+    async fn finish_paid(&self, reply: FinishedReply, hold: HoldId) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        let credits = self.credits.clone();
+        self.db.write(Durability::Durable, move |connection| finish_paid(connection, &credits, &reply, hold)).await
     }
 
     async fn abandon_reply(&self, reply: MessageId) -> StoreResult<Option<Amount>> {
@@ -373,16 +392,5 @@ impl ChatStore for SqliteChatStore {
                 Ok(Some(running))
             })
             .await
-    }
-}
-
-/// The last row of the page before: time of change and id.
-fn parse_cursor(cursor: Option<&str>) -> Option<(i64, ConversationId)> {
-    match cursor {
-        None => Some((i64::MAX, ConversationId::max())),
-        Some(cursor) => {
-            let (time, id) = cursor.split_once('_')?;
-            Some((time.parse().ok()?, id.parse().ok()?))
-        }
     }
 }

@@ -30,15 +30,19 @@ struct PendingText {
     words: String,
 }
 
-/// The newest of what waits, with its words.
+/// The newest of what waits, with its words. A reply that is being written is left waiting.
 pub(super) fn read_pending(connection: &Connection) -> StoreResult<Vec<Pending>> {
     let snapshot = connection.unchecked_transaction()?;
-    let mut sources = snapshot.prepare_cached("SELECT source FROM search_pending ORDER BY source DESC LIMIT ?1")?;
+    let mut sources = snapshot.prepare_cached(
+        "SELECT source FROM search_pending
+         WHERE NOT EXISTS (SELECT 1 FROM messages WHERE id = source AND state = 'running')
+         ORDER BY source DESC LIMIT ?1",
+    )?;
     let sources: Vec<Uuid> =
         sources.query_map([i64::try_from(BATCH).unwrap_or(i64::MAX)], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut message = snapshot.prepare_cached(
         "SELECT c.user_id, c.id, m.content FROM messages m JOIN conversations c ON c.id = m.conversation_id
-         WHERE m.id = ?1 AND m.state <> 'running' AND c.hidden = 0",
+         WHERE m.id = ?1 AND c.hidden = 0",
     )?;
     let mut title =
         snapshot.prepare_cached("SELECT user_id, id, title FROM conversations WHERE id = ?1 AND hidden = 0")?;

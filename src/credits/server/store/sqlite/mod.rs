@@ -9,7 +9,7 @@ mod reading;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use self::audit::audit;
 use self::counts::{forget, spending};
@@ -27,7 +27,8 @@ use crate::platform::db::sqlite::{Durability, Lane, Sqlite};
 use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{LotId, OwnerId, UserId};
 
-/// [`CreditStore`] over the embedded database.
+/// [`CreditStore`] over the embedded database; cheap to clone.
+#[derive(Clone)]
 pub struct SqliteCreditStore {
     db: Sqlite,
     free_credits: Amount,
@@ -38,6 +39,27 @@ impl SqliteCreditStore {
     #[must_use]
     pub const fn new(db: Sqlite, free_credits: Amount) -> Self {
         Self { db, free_credits }
+    }
+
+    /// As [`CreditStore::hold`], in the write of a store that begins the work in the same step.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing of the write may stand.
+    pub fn hold_in(&self, connection: &Connection, new: &NewHold) -> StoreResult<HoldOutcome> {
+        hold(connection, new, self.free_credits, self.db.now())
+    }
+
+    /// As [`CreditStore::end_hold`] with a settlement, in the write of a store that stores the result in the same step.
+    ///
+    /// # Errors
+    /// As [`Self::hold_in`].
+    pub fn settle_in(
+        &self,
+        connection: &Connection,
+        hold: HoldId,
+        used: Amount,
+    ) -> StoreResult<Option<(HoldEnd, Balance)>> {
+        end_hold(connection, hold, HoldEnd::Settle(used), None, self.db.now())
     }
 }
 
