@@ -17,7 +17,7 @@ use crate::platform::limits::ClientAddress;
 use crate::ui::Theme;
 
 #[derive(Deserialize)]
-struct PasswordForm {
+pub(super) struct PasswordForm {
     #[serde(default)]
     password: String,
     next: Option<String>,

@@ -3,6 +3,18 @@
 use std::sync::Arc;
 
 use super::{Message, NewIds, Question, Sending, name_of};
+use crate::chat::server::Chat;
+use crate::chat::server::context::{HISTORY, Room};
+use crate::chat::server::models::Picked;
+use crate::chat::server::order::choose_seeing;
+use crate::chat::server::providers::{ChatProvider, GuardedProvider, Role, Turn};
+use crate::chat::server::store::{ChatStore, FinishedReply, NewExchange, Past};
+use crate::chat::{ANY_MODEL, title_of};
+use crate::credits::server::store::{NewHold, WorkKind};
+use crate::generation::{Begun, Quote, Route};
+use crate::platform::db::keep_trying;
+use crate::platform::error::AppResult;
+use crate::platform::ids::{ConversationId, MessageId};
 
 /// What is stored of a message and its reply, and how much of what was said before is wanted for it.
 pub(super) struct NewWork {
@@ -27,10 +39,7 @@ impl Sending {
                     Ok(None) => {}
                     Ok(Some(begun)) => return Ok(begun),
                     Err(error) => {
-                        // It may be there all the same: it must not look as if it were being written. The hold is left to the sweeper.
-                        if let Err(error) = store.abandon_reply(exchange.reply_id).await {
-                            tracing::error!(%error, "a reply is left to the sweeper");
-                        }
+                        give_up(store.clone(), exchange.reply_id);
                         return Err(error);
                     }
                 }
@@ -104,4 +113,14 @@ impl Sending {
             answer,
         }
     }
+}
+
+/// What failed may be stored all the same: it must not look as if it were being written. In its own time, as that of the request may be
+/// over. The hold is left to the sweeper.
+fn give_up(store: Arc<dyn ChatStore>, reply: MessageId) {
+    tokio::spawn(async move {
+        if let Err(error) = keep_trying(|| store.abandon_reply(reply)).await {
+            tracing::error!(%error, "a reply is left to the sweeper");
+        }
+    });
 }

@@ -12,7 +12,7 @@ use crate::platform::db::{StoreResult, to_i64};
 use crate::platform::ids::{ConversationId, MessageId, UserId};
 
 /// Messages that are deleted in one write, and pages of the index that are written anew: no other waits long.
-const AT_A_TIME: u32 = 200;
+pub(super) const AT_A_TIME: u32 = 200;
 /// A step of a merge that changes less has found nothing to do.
 const NOTHING: i64 = 2;
 

@@ -14,6 +14,7 @@ use self::conversations::{
     branch_conversation, change_conversation, count_other_pinned, find_owned, list, parse_cursor, read_conversation,
 };
 use self::exchange::{begin_exchange, begin_paid, find_replaced, finish, finish_paid, running_replies, said_in};
+use self::leaving::AT_A_TIME;
 use self::paths::{choose_version, read_versions};
 use self::rows::{MESSAGE, read_message};
 use super::{Changed, ChatStore, ConversationFilter, FinishedReply, NewBranch, NewExchange, Part, Past, StoredReply};
@@ -365,17 +366,20 @@ impl ChatStore for SqliteChatStore {
     }
 
     async fn forget_hidden(&self, before: i64) -> StoreResult<()> {
-        self.db
-            .write(Durability::Relaxed, move |connection| {
-                connection
-                    .prepare_cached(
-                        "DELETE FROM conversations WHERE hidden = 1 AND created_at < ?1 AND NOT EXISTS (
-                             SELECT 1 FROM messages m WHERE m.conversation_id = conversations.id AND m.state = 'running')",
-                    )?
-                    .execute([before])?;
-                Ok(())
-            })
-            .await
+        // In small pieces: whoever moves credits shares the writer.
+        loop {
+            let forget = move |connection: &Connection| {
+                let mut forget = connection.prepare_cached(
+                    "DELETE FROM conversations WHERE id IN (
+                         SELECT c.id FROM conversations c WHERE c.hidden = 1 AND c.created_at < ?1 AND NOT EXISTS (
+                             SELECT 1 FROM messages m WHERE m.conversation_id = c.id AND m.state = 'running') LIMIT ?2)",
+                )?;
+                Ok(forget.execute(params![before, AT_A_TIME])?)
+            };
+            if self.db.write(Durability::Relaxed, forget).await? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     async fn delete_conversation(&self, user: UserId, id: ConversationId) -> StoreResult<Option<Vec<MessageId>>> {
