@@ -126,11 +126,11 @@ impl Generation {
     /// [`AppError::InsufficientCredits`], [`AppError::OverBudget`], [`AppError::IdempotencyMismatch`],
     /// [`AppError::Unavailable`].
     pub async fn begin(&self, payer: &Payer, kind: WorkKind, id: impl Into<WorkId>, quote: Quote) -> AppResult<Begun> {
-        let hold = |new| async { self.credits.hold(new).await.map(|outcome| (outcome, ())) };
-        Ok(self.begin_with(payer, kind, id, quote, hold).await?.0)
+        let place = |new| async { self.credits.hold(new).await.map(|outcome| (outcome, ())) };
+        Ok(self.begin_with(payer, kind, id, quote, place).await?.0)
     }
 
-    /// As [`Generation::begin`], where `hold` puts the price aside, and returns what it has stored in the same step.
+    /// As [`Generation::begin`], where `place` puts the price aside, and returns what it has stored in the same step.
     ///
     /// # Errors
     /// As [`Generation::begin`].
@@ -140,7 +140,7 @@ impl Generation {
         kind: WorkKind,
         id: impl Into<WorkId>,
         quote: Quote,
-        hold: impl FnOnce(NewHold) -> Fut,
+        place: impl FnOnce(NewHold) -> Fut,
     ) -> AppResult<(Begun, T)>
     where
         Fut: Future<Output = StoreResult<(HoldOutcome, T)>>,
@@ -166,14 +166,14 @@ impl Generation {
             limits,
             lease_until: self.lease_from_now(),
         };
-        let mut held = new.held();
+        let mut hold = new.held();
         let asked = Instant::now();
-        let (outcome, stored) = hold(new).await?;
+        let (outcome, stored) = place(new).await?;
         let begun = match outcome {
             HoldOutcome::Held { amount, .. } => {
                 self.metrics.held();
-                held.amount = amount;
-                Ok(Begun::New(self.reserved(held, payer.trace.clone())))
+                hold.amount = amount;
+                Ok(Begun::New(self.reserved(hold, payer.trace.clone())))
             }
             HoldOutcome::Repeated(id) | HoldOutcome::Failed(id) => Ok(Begun::Repeated(id)),
             HoldOutcome::Mismatch => Err(AppError::IdempotencyMismatch),

@@ -223,8 +223,11 @@ impl Stats {
                     self.0.store.keep(over.clone()).await?;
                 }
                 let mut mirror = self.0.mirror.write().unwrap_or_else(PoisonError::into_inner);
-                over.into_iter().for_each(|bucket| mirror.put(bucket, true));
-                open.into_iter().for_each(|bucket| mirror.put(bucket, false));
+                for (buckets, is_stored) in [(over, true), (open, false)] {
+                    for bucket in buckets {
+                        mirror.put(bucket, is_stored);
+                    }
+                }
             }
         }
         Ok(())

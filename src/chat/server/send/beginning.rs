@@ -32,7 +32,7 @@ impl Sending {
     /// Puts the price aside, and stores the message and the running reply with it where that can be one step: what came before it.
     pub(super) async fn pay(&self, chat: &Chat, quote: Quote, new: &NewWork) -> AppResult<(Begun, Option<Past>)> {
         let (generation, store, exchange, history) = (&chat.generation, &chat.store, &new.exchange, new.history);
-        let hold = |hold: NewHold| async move {
+        let place = |hold: NewHold| async move {
             // What is being written in the place of this is stopped before it is stored, and only once this is paid for.
             if exchange.replaces.is_none() {
                 match store.begin_paid(hold.clone(), exchange.clone(), history).await {
@@ -46,7 +46,7 @@ impl Sending {
             }
             Ok((generation.credits.hold(hold).await?, None))
         };
-        generation.begin_with(&self.payer, WorkKind::Chat, exchange.reply_id, quote, hold).await
+        generation.begin_with(&self.payer, WorkKind::Chat, exchange.reply_id, quote, place).await
     }
 
     /// Stores the message and the running reply, unless that was done, and gathers the context for the model and the providers to ask.
