@@ -39,7 +39,7 @@ digest() { # files and folders, from the standard input
     {
         pwd
         printf '%s\n' "${RUSTFLAGS:-}" "${small[*]}" "$(cargo-leptos --version)" "$(wasm-bindgen --version)"
-        # Other switches of the server's build, such as those of .ci/run.
+        # Other switches of the server's build.
         env | sed -n '/^CARGO_PROFILE_RELEASE_/p' | LC_ALL=C sort
         find "${inputs[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
     } | sha256sum
