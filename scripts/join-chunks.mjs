@@ -130,6 +130,7 @@ fs.writeFileSync(app, shorten(run('wasm-dis', files.wasm)).replace(nothing, ''))
 fs.writeFileSync(files.wasm, joined(app, ofTheApp, ...OPTIMISE));
 
 // The app's script loads chunks itself: the splitter's loader would be one more file of every page.
+// A failure is told once nothing is on its way any more: who tries again then asks for all that is missing anew.
 const loads = splits.map((split) => [split, `__wasm_split_load_${split}`]);
 const splitter = fs.readFileSync(files.split, 'utf8');
 const imports = new RegExp(`import\\*as \\w+ from"${loader.replaceAll('.', '\\.')}";`, 'g');
@@ -156,14 +157,10 @@ const load = (...needed) => async (callback, data) => {
 const missing = needed.filter((part) => !chosen[part]);
 const whole = wholes[bundles.findIndex((bundle) => \`\${bundle}\` === \`\${missing}\`)];
 for (const part of missing) chosen[part] = whole ?? parts[part];
-let success = true;
-try {
-await Promise.all([...new Set(needed.map((part) => chosen[part]))].map((file) => file()));
-} catch (error) {
-console.error(error);
-success = false;
-}
-${exported}().__indirect_function_table.get(callback)(data, success);
+const loads = await Promise.allSettled([...new Set(needed.map((part) => chosen[part]))].map((file) => file()));
+const failed = loads.find(({ status }) => status === 'rejected');
+if (failed) console.error(failed.reason);
+${exported}().__indirect_function_table.get(callback)(data, !failed);
 };
 const split = {
 ${loads.map(([split, name]) => `${name}: load(${partsOf(split)}),`).join('\n')}

@@ -29,8 +29,10 @@ const ALL_EVERY: Duration = Duration::from_hours(24);
 const PIECE: i64 = 10 * DAY;
 /// Records of so much time are read in one go.
 const RUN: i64 = 6 * HOUR;
-/// How often somebody who looks makes it look, at most; where that takes long, less often.
+/// How often somebody who looks makes it look, at most. Where that takes long it is less often, as people who chat wait for the same
+/// machine: of a hundred messages, not one is to meet a look.
 const PAUSE: Duration = Duration::from_secs(1);
+const SHARE: u32 = 100;
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long somebody who looks waits for others who do.
 const WAIT: Duration = Duration::from_secs(2);
@@ -102,7 +104,7 @@ impl Stats {
             self.load(&mut turn).await?;
             return Ok(());
         }
-        turn.next = Some(Instant::now() + (begun.elapsed() * 10).clamp(PAUSE, LONGEST_PAUSE));
+        turn.next = Some(Instant::now() + (begun.elapsed() * SHARE).clamp(PAUSE, LONGEST_PAUSE));
         Ok(())
     }
 
