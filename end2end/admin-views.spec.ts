@@ -59,13 +59,13 @@ for (const script of [true, false]) {
       const campaign = `fair-${Date.now()}`;
       await becomeAdmin(page, '/admin/codes');
       await page.getByLabel('Campaign').fill(campaign);
-      await page.getByLabel('Credits of each code').fill('none');
+      await page.getByLabel('Credits per code').fill('none');
       await page.getByLabel('Number of codes').fill('3');
       await look(page, script);
       await page.getByRole('button', { name: 'Make codes' }).click();
-      await expect(page.getByText('Credits of each code: It is a number above 0')).toBeVisible();
+      await expect(page.getByText('Credits per code: Enter a number above 0')).toBeVisible();
       await expect(page.getByLabel('Campaign')).toHaveValue(campaign);
-      await page.getByLabel('Credits of each code').fill('2.5');
+      await page.getByLabel('Credits per code').fill('2.5');
       await page.getByRole('button', { name: 'Make codes' }).click();
       await expect(page.getByRole('form', { name: 'Make these codes?' })).toContainText('2.5 credits');
       await look(page, script);

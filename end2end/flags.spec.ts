@@ -60,7 +60,7 @@ for (const script of [true, false]) {
       await signInAsAdmin(page);
       await lookAtAllSizes(page, script);
       await setState(page, 'Chat', 'off');
-      await expect(card(page, 'Chat')).toContainText('For nobody');
+      await expect(card(page, 'Chat')).toContainText('For no one');
       const other = await browser.newContext();
       const user = await other.newPage();
       await signUp(user);

@@ -249,6 +249,9 @@ async fn serve_site(config: Config) -> Result<ExitCode, String> {
     // A port of 0 lets the system pick one.
     let addr = listener.local_addr().unwrap_or(addr);
     let state = AppState::build(config, options).await?;
+    if let Err(problem) = check::check_site() {
+        tracing::error!("{problem}");
+    }
     tracing::info!("Tessera is at http://{addr}");
     serve::run(state, listener).await;
     Ok(ExitCode::SUCCESS)

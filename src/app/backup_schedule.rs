@@ -55,6 +55,23 @@ fn parse_period(text: &str) -> Option<Duration> {
     (1..=366 * 24).contains(&hours).then(|| Duration::from_hours(hours))
 }
 
+impl BackupConfig {
+    /// Whether a backup can be written, as text for people.
+    ///
+    /// # Errors
+    /// One line that says what is in the way.
+    pub fn check(&self) -> Result<String, String> {
+        let named = |error: io::Error| format!("BACKUP_DIR: {}: {error}", self.dir.display());
+        if !self.dir.is_dir() {
+            private_folder(&self.dir).map_err(named)?;
+        }
+        let file = self.dir.join(format!(".check-{}", std::process::id()));
+        fs::write(&file, "").and_then(|()| fs::remove_file(&file)).map_err(named)?;
+        let newest = newest_in(&self.dir).map_or_else(|| "none yet".to_owned(), |at| format!("the newest of {at}"));
+        Ok(format!("{}: {newest}", self.dir.display()))
+    }
+}
+
 /// Makes a backup if it is time for one, and deletes the oldest ones. Returns the new file.
 ///
 /// # Errors

@@ -61,6 +61,9 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
         Ok(Some(provider)) => rows.push((format!("payments: {}", provider.name()), provider.check().await)),
         Err(problem) => rows.push(("payments".to_owned(), Err(problem))),
     }
+    if let Some(plan) = &config.backups {
+        rows.push(("backups".to_owned(), plan.check()));
+    }
     rows.push(("mail".to_owned(), check_mail(config).await));
     rows.push(("storage".to_owned(), check_storage(config, stores.ok().filter(|_| with_storage)).await));
     let all_well = rows.iter().all(|(_, result)| result.is_ok());
@@ -77,7 +80,10 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
 }
 
 /// Looks for what pages ask for.
-fn check_site() -> Result<String, String> {
+///
+/// # Errors
+/// One line that says what is missing.
+pub fn check_site() -> Result<String, String> {
     let options = read_site_options()?;
     let Some(assets) = Assets::of(&options) else {
         let text = format!("{} is not beside the program: pages have no styles and no scripts", options.hash_file);

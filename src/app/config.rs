@@ -1,6 +1,7 @@
 //! The only reader of the environment: one documented struct per feature, every problem reported at once and by name.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use secrecy::SecretString;
@@ -8,6 +9,7 @@ use secrecy::SecretString;
 use super::backup::seal::read_backup_key;
 use super::backup_schedule::BackupConfig;
 use super::dotenv::read_dotenv;
+use super::init::setting_names;
 use super::metrics::MetricsConfig;
 use super::misspelt::misspelt;
 use crate::account::server::config::AccountsConfig;
@@ -67,15 +69,9 @@ impl Config {
     /// One line per problem, each beginning with the name of its variable.
     pub fn from_environment() -> Result<Self, Vec<String>> {
         let mut vars = BTreeMap::new();
-        for (name, value) in read_dotenv(Path::new(".env")).map_err(|problem| vec![problem])? {
-            vars.entry(name).or_insert(value);
-        }
+        vars.extend(read_dotenv(Path::new(".env")).map_err(|problem| vec![problem])?);
         // vars() would panic on a variable that is not Unicode.
-        for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
-                vars.insert(name, value);
-            }
-        }
+        vars.extend(read_variables(std::env::vars_os())?);
         Self::from_vars(&vars)
     }
 
@@ -122,6 +118,23 @@ impl Config {
     }
 }
 
+/// What is not Unicode is no setting's value: a key that is left out in silence would leave a backup open to all.
+fn read_variables(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Vec<String>> {
+    let mut read = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in all {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => read.push((name, value)),
+            (Ok(name), Err(_)) if setting_names().any(|setting| setting == name) => {
+                problems.push(format!("{name}: is not UTF-8"));
+            }
+            // Somebody else's.
+            _ => {}
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
 /// Every provider of this version, for replies and for images.
 fn provider_names(chat: &ChatConfig) -> Vec<&'static str> {
     let mut names: Vec<_> = CHAT_PROVIDERS.iter().map(|row| row.name).collect();
@@ -134,6 +147,8 @@ fn provider_names(chat: &ChatConfig) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use crate::platform::amount::Amount;
     use std::time::Duration;
 
@@ -145,6 +160,14 @@ mod tests {
 
     fn chat_providers(config: &Config) -> Vec<&str> {
         config.chat.providers.iter().map(|provider| provider.name).collect()
+    }
+
+    #[test]
+    fn a_setting_that_is_not_unicode_is_a_problem_and_what_is_none_is_left_alone() {
+        let odd = || OsString::from_vec(b"passphr\xe9se".to_vec());
+        let read = |name: &str| read_variables([(name.into(), odd()), ("A".into(), "b".into())].into_iter());
+        assert_eq!(read("BACKUP_KEY"), Err(vec!["BACKUP_KEY: is not UTF-8".to_owned()]));
+        assert_eq!(read("SOMEBODY_ELSES"), Ok(vec![("A".to_owned(), "b".to_owned())]));
     }
 
     #[test]

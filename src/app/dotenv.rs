@@ -19,11 +19,15 @@ pub(super) fn read_dotenv(file: &Path) -> Result<Vec<(String, String)>, String> 
 fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let taken = Cell::new(0);
     let mut entries = dotenvy::from_read_iter(Lines { rest: text.as_bytes(), taken: &taken });
-    let mut read = Vec::new();
+    let mut read: Vec<(String, String)> = Vec::new();
     loop {
         let before = taken.get();
         match entries.next() {
             None => return Ok(read),
+            // Which of both counts differs between the programs that read such files.
+            Some(Ok((name, _))) if read.iter().any(|(known, _)| *known == name) => {
+                return Err(format!(".env:{}: {name}: is there twice", taken.get()));
+            }
             Some(Ok(entry)) => read.push(entry),
             // The error would repeat the value.
             Some(Err(_)) => return Err(problem(text, before)),

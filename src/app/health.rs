@@ -149,7 +149,8 @@ pub(super) fn vitals(state: &AppState) -> Vitals {
     Vitals {
         tasks_down: tasks::down().len(),
         disk_free: free_bytes(&state.config.site.data_dir),
-        backup: newest_backup(state),
+        // Where there is none yet it is long ago, for alerts.
+        backup: state.config.backups.as_ref().map(|_| newest_backup(state).unwrap_or_default()),
         redis: state.redis.as_ref().map(|redis| redis.problem().is_none()),
         memory: memory(),
     }

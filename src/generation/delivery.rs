@@ -80,6 +80,12 @@ impl<T> Delivery<T> {
         self.decide(Fate::Lost);
     }
 
+    /// Whether there was something to take.
+    #[must_use]
+    pub fn has_result(&self) -> bool {
+        self.0.borrow().result.is_some()
+    }
+
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.0.borrow().fate == Some(Fate::Taken)

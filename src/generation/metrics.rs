@@ -28,6 +28,9 @@ use crate::platform::mail::MailCounts;
 use crate::platform::telemetry::lost_lines;
 use crate::usage::{Attempt, Outcome};
 
+/// Why somebody is called about a payment. All are there from the start: an alert sees only what grows.
+const PAYMENT_ALERTS: [&str; 9] =
+    ["owner", "order", "payment", "payee", "currency", "amount", "capture", "refund", "second"];
 /// From half a millisecond to half a minute.
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -106,6 +109,9 @@ impl Default for Counters {
             flag_alerts: Family::default(),
             lost_lines: Counter::default(),
         };
+        for reason in PAYMENT_ALERTS {
+            drop(counters.payment_alerts.get_or_create(&ReasonLabels { reason }));
+        }
         counters.register();
         counters
     }
@@ -266,6 +272,7 @@ impl Metrics {
 
     /// Something about money is not what was ordered.
     pub fn payment_alert(&self, reason: &'static str) {
+        debug_assert!(PAYMENT_ALERTS.contains(&reason), "{reason} is not in the list");
         self.0.payment_alerts.get_or_create(&ReasonLabels { reason }).inc();
     }
 

@@ -202,12 +202,12 @@ async fn answer_whole<D: Dialect>(opened: Opened, mut writer: Writer<D>) -> Resp
     let whole = writer.dialect.whole(&text, &done);
     let kept = in_request(current_request_id(), writer.dialect.keep());
     let take = move || async move {
-        let taken = leash.hand_over().await;
+        let is_paid = leash.hand_over().await;
         // Nobody reads later what was not paid for.
-        if taken {
+        if is_paid {
             _ = tokio::spawn(kept).await;
         }
-        taken
+        is_paid
     };
     match json_once_taken(&whole, take) {
         Ok(response) => response,

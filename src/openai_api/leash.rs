@@ -1,35 +1,30 @@
 //! What ties work to the connection that it is for.
 
 use std::future::pending;
-use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::timeout;
 
+use crate::chat::ChatEvent;
 use crate::chat::server::Chat;
 use crate::generation::{Delivery, Generation};
 use crate::platform::ids::WorkId;
 use crate::platform::jobs::StopReason;
 
-/// How long an answer waits for the books to be closed.
-const BOOKS: Duration = Duration::from_millis(500);
-
 /// Stops the work when it is dropped before the answer is whole. What the connection has taken nothing of is then free.
 ///
-/// With an `Idempotency-Key` the work is tied only once the connection has taken something: until then its answer waits for
-/// the same key.
+/// With an `Idempotency-Key` the work goes on: its whole answer waits for the same key.
 pub(super) struct Leash<T> {
     generation: Generation,
     ids: Vec<WorkId>,
     deliveries: Vec<Delivery<T>>,
-    is_keyed: bool,
-    is_taken: bool,
+    /// The work goes on without its connection.
+    is_loose: bool,
 }
 
 impl<T> Leash<T> {
     pub fn new(chat: &Chat, is_keyed: bool) -> Self {
         let generation = chat.generation.clone();
-        Self { generation, ids: Vec::new(), deliveries: Vec::new(), is_keyed, is_taken: false }
+        Self { generation, ids: Vec::new(), deliveries: Vec::new(), is_loose: is_keyed }
     }
 
     /// Ties this work.
@@ -39,8 +34,7 @@ impl<T> Leash<T> {
 
     /// The connection asks for the result, or for its first part; `false` where that was given up before.
     #[must_use]
-    pub fn take(&mut self) -> bool {
-        self.is_taken = true;
+    pub fn take(&self) -> bool {
         let mut taken = true;
         for delivery in &self.deliveries {
             taken &= delivery.take();
@@ -48,19 +42,22 @@ impl<T> Leash<T> {
         taken
     }
 
-    /// As [`Leash::take`], of all there is. Whoever has the answer finds it paid for, unless the books take their time.
-    pub async fn hand_over(mut self) -> bool {
+    /// As [`Leash::take`], of all there is, once the books are closed: `false` also where what was taken could not be paid for, as
+    /// its hold had been given up for dead meanwhile.
+    pub async fn hand_over(self) -> bool {
+        let jobs: Vec<_> = self.ids.iter().map(|id| self.generation.jobs.get(*id)).collect();
         let taken = self.take();
-        let closed =
-            self.ids.iter().filter_map(|id| self.generation.jobs.get(*id)).map(|job| async move { job.closed().await });
-        _ = timeout(BOOKS, join_all(closed)).await;
+        join_all(jobs.iter().flatten().map(|job| job.closed())).await;
+        // Each has the desk that was made for it. What failed before has laid nothing down.
+        let mut handed = jobs.iter().zip(&self.deliveries).filter(|(_, desk)| desk.has_result());
+        let is_unpaid = handed.any(|(job, _)| job.as_ref().is_some_and(|job| job.ended_with(ChatEvent::ERROR)));
         self.let_go();
-        taken
+        taken && !is_unpaid
     }
 
     /// What was begun is to stop with the leash, also with an `Idempotency-Key`.
     pub const fn tighten(&mut self) {
-        self.is_taken = true;
+        self.is_loose = false;
     }
 
     pub fn let_go(mut self) {
@@ -71,7 +68,7 @@ impl<T> Leash<T> {
 impl<T: Clone> Leash<T> {
     /// Where a job is to lay down its result; `None` where that does not wait for this connection.
     pub fn delivery(&mut self) -> Option<Delivery<T>> {
-        let delivery = (!self.is_keyed).then(Delivery::default);
+        let delivery = (!self.is_loose).then(Delivery::default);
         self.deliveries.extend(delivery.clone());
         delivery
     }
@@ -87,7 +84,7 @@ impl<T: Clone> Leash<T> {
 
 impl<T> Drop for Leash<T> {
     fn drop(&mut self) {
-        if self.is_keyed && !self.is_taken {
+        if self.is_loose {
             return;
         }
         // First, so that the work that stops knows that nobody has it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -89,6 +90,16 @@ impl<'a> Reader<'a> {
             self.problem(name, format!("{value} is less than {least}"));
         }
         value
+    }
+
+    /// A time in seconds, from one to a year: clocks cannot add much more.
+    pub fn seconds(&mut self, name: &str, default: u64) -> Duration {
+        const MOST: u64 = 366 * 86_400;
+        let seconds = self.at_least(name, default, 1);
+        if seconds > MOST {
+            self.problem(name, format!("{seconds} is more than {MOST}, a year"));
+        }
+        Duration::from_secs(seconds.min(MOST))
     }
 
     /// A number of credits with at most six decimals.

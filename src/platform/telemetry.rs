@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::config::Reader;
 use super::log_level;
@@ -43,6 +44,14 @@ impl LogConfig {
         let filter = reader.text("RUST_LOG").unwrap_or("info").to_owned();
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&filter) {
             reader.problem("RUST_LOG", format!("{filter:?} is not a log filter: {error}"));
+        }
+        // It would be taken for a part of the program, and all others would be silent.
+        let is_level = |part: &&str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
+        if let Some(part) = filter.split(',').find(|part| !is_level(part)) {
+            let problem = format!(
+                "{part:?} is no level: error, warn, info, debug, trace or off; or a part with its level, as in tessera=debug"
+            );
+            reader.problem("RUST_LOG", problem);
         }
         Self { filter, format, secrets: reader.secrets() }
     }

@@ -267,7 +267,7 @@ impl Stats {
         })
     }
 
-    /// How things stand: users, and credits that are not spent. As it was half a minute ago at most, if somebody looks all the time.
+    /// How things stand: users, and credits that are not spent. As it was a minute ago at most, unless it takes long to find out.
     ///
     /// # Errors
     /// [`crate::platform::error::AppError::Unavailable`].
@@ -276,17 +276,22 @@ impl Stats {
         match known {
             None => Ok(self.look_around().await?),
             Some((at, standing)) => {
-                if at.elapsed() >= STANDING {
-                    // Nobody else begins it meanwhile.
-                    self.stand(standing.clone());
-                    let stats = self.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = stats.look_around().await {
-                            tracing::warn!(%error, "how credits stand is not known any better");
-                        }
-                    });
+                if at.elapsed() < STANDING {
+                    return Ok(standing);
                 }
-                Ok(standing)
+                // Nobody else begins it meanwhile.
+                self.stand(standing.clone());
+                let stats = self.clone();
+                let look = tokio::spawn(async move {
+                    let found = stats.look_around().await;
+                    found.inspect_err(|error| tracing::warn!(%error, "how credits stand is not known any better")).ok()
+                });
+                // Where nobody has looked for long, it is waited for.
+                if at.elapsed() < STANDING * 2 {
+                    return Ok(standing);
+                }
+                let found = timeout(WAIT, look).await.ok().and_then(Result::ok).flatten();
+                Ok(found.unwrap_or(standing))
             }
         }
     }

@@ -167,7 +167,7 @@ async fn codes_are_made_without_a_script_after_a_question_and_shown_once() {
     // What is wrong is named, and what was typed is kept.
     let wrong = [&typed[..], &[("do", "ask"), ("uses", "often")]].concat();
     let (status, _, html) = send(&admin, &wrong).await;
-    assert!(status == 400 && html.contains("Uses of each in all: It is a whole number"), "{html}");
+    assert!(status == 400 && html.contains("Total uses per code: Enter a whole number"), "{html}");
     assert!(html.contains("value=\"2.5\"") && html.contains("value=\"often\""), "{html}");
     assert_eq!(html.matches("aria-invalid=\"true\"").count(), 1, "at its field: {html}");
     // It asks, and has made nothing yet.

@@ -9,6 +9,9 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tessera::app::router;
 use tessera::credits::WorkKind;
+use tessera::credits::server::store::HoldEnd;
+use tessera::generation::ReleaseReason;
+use tessera::platform::ids::{MessageId, UserId};
 use tokio::time::sleep;
 use tower::ServiceExt;
 
@@ -156,6 +159,41 @@ async fn with_a_key_the_whole_answer_waits_for_the_same_key() {
     let again = user.post(COMPLETIONS).header("idempotency-key", "stream").json(&body).send().await.unwrap();
     assert!(again.text().await.unwrap().contains("word3"));
     assert_eq!((settled(&user).await, app.upstream.calls()), (json!(8), 2));
+    // And one that was read in part.
+    let mut response = ask(true, "part").send().await.unwrap();
+    assert!(response.chunk().await.unwrap().is_some());
+    drop(response);
+    let again = ask(true, "part").send().await.unwrap().text().await.unwrap();
+    assert!(again.contains("word20") && again.contains(r#""finish_reason":"stop""#), "{again}");
+    assert_eq!((settled(&user).await, app.upstream.calls()), (json!(7), 3));
+    app.assert_books_balance().await;
+}
+
+/// As when the server stood still for longer than a lease, and another one has released the hold.
+#[tokio::test]
+async fn a_whole_answer_whose_hold_is_gone_is_given_to_nobody_and_kept_nowhere() {
+    let app = TestApp::start().await;
+    let user = program(&app).await;
+    let credits = app.state.stores.credits.clone();
+    let owner: UserId = user.get_json("/api/auth/me").await.1["data"]["id"].as_str().unwrap().parse().unwrap();
+    for (path, body) in [
+        (COMPLETIONS, question("Hello", false)),
+        (
+            "/v1/messages",
+            json!({ "model": "tessera", "max_tokens": 50, "messages": [{ "role": "user", "content": "Hello" }] }),
+        ),
+        ("/v1/responses", json!({ "model": "tessera", "input": "Hello" })),
+    ] {
+        let response = unread(&app, &user, path, &body).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let hold = credits.open_holds(owner.into()).await.unwrap().pop().unwrap();
+        app.state.stores.chats.abandon_reply(hold.id.into()).await.unwrap();
+        credits.end_hold(&hold, HoldEnd::Release, Some(ReleaseReason::Interrupted)).await.unwrap().unwrap();
+        assert!(axum::body::to_bytes(response.into_body(), usize::MAX).await.is_err(), "{path}");
+        assert_eq!(settled(&user).await, 10, "{path}");
+        let id = format!("resp_{}", MessageId::from(hold.id).to_string().replace('-', ""));
+        assert_eq!(user.get(&format!("/v1/responses/{id}")).send().await.unwrap().status(), 404);
+    }
     app.assert_books_balance().await;
 }
 

@@ -139,12 +139,14 @@ async fn every_example_of_the_api_works() {
 /// As a shell would split them: quotes hold words together.
 fn words_of(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let mut is_quoted = false;
+    let mut quote = None;
     for c in line.chars() {
-        match c {
-            '\'' => is_quoted = !is_quoted,
-            ' ' if !is_quoted => words.push(String::new()),
-            c => words.last_mut().unwrap().push(c),
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, ' ') => words.push(String::new()),
+            (Some('\''), '$') => panic!("{line}: a shell leaves $ alone between such quotes"),
+            (_, c) => words.last_mut().unwrap().push(c),
         }
     }
     words.retain(|word| !word.is_empty());

@@ -255,11 +255,10 @@ impl Thread {
     /// Looks at the conversation again if the server has another last message than the screen, unless something is being
     /// written here: then it is followed, or would be lost.
     pub fn catch_up(self) {
-        let is_editing = |entry: &Entry| entry.editing.get_untracked();
-        let entries = self.entries.read_untracked();
-        if self.busy.get_untracked() || self.loading.get_untracked() || entries.iter().any(is_editing) {
+        if self.busy.get_untracked() || self.loading.get_untracked() || self.is_editing() {
             return;
         }
+        let entries = self.entries.read_untracked();
         let latest = self.workspace.latest.read_untracked();
         let Some(last) = entries.last() else { return };
         let last = last.message.read_untracked();
@@ -283,6 +282,11 @@ impl Thread {
                 Err(_) => self.fail(Failure::default()),
             }
         });
+    }
+
+    /// Whether a message is in the editor.
+    pub fn is_editing(self) -> bool {
+        self.entries.read_untracked().iter().any(|entry| entry.editing.get_untracked())
     }
 
     /// Closes the editor.

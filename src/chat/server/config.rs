@@ -49,7 +49,7 @@ impl ChatConfig {
         Self {
             providers,
             source,
-            timeout: Duration::from_secs(reader.at_least("CHAT_TIMEOUT_SECS", 30, 1)),
+            timeout: reader.seconds("CHAT_TIMEOUT_SECS", 30),
             cache: match reader.text("CHAT_CACHE") {
                 None | Some("shared") => CacheScope::Shared,
                 Some("user") => CacheScope::User,
@@ -59,7 +59,7 @@ impl ChatConfig {
                     CacheScope::Off
                 }
             },
-            cache_ttl: Duration::from_secs(reader.at_least("CHAT_CACHE_TTL_SECS", 86_400, 1)),
+            cache_ttl: reader.seconds("CHAT_CACHE_TTL_SECS", 86_400),
             max_message_chars: reader.at_least("MAX_MESSAGE_CHARS", 1000, 1),
             max_context_chars: reader.at_least("MAX_CONTEXT_CHARS", 48 * 1024, 1),
             max_output_tokens: read_output_limit(reader),

@@ -25,7 +25,7 @@ pub fn SharedPage(
         <article class="mx-auto w-full max-w-3xl space-y-6 px-4 py-8 [&_[data-copy]]:hidden">
             <header class="space-y-1 border-b border-line pb-4">
                 <h1 dir="auto" class="text-2xl font-semibold tracking-tight break-words">{title}</h1>
-                <p class="text-sm text-ink-soft">{t(Text::SharedConversation)} " · " <Timestamp at=created_at /> " UTC"</p>
+                <p class="text-sm text-ink-soft">{t(Text::SharedConversation)} " · " <Timestamp at=created_at /></p>
             </header>
             <ol class="space-y-6" aria-label=t(Text::Conversation)>
                 {messages.into_iter().map(|message| view! { <SharedMessage message /> }).collect::<Vec<_>>()}

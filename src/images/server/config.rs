@@ -60,7 +60,7 @@ impl ImagesConfig {
     pub(crate) fn read(reader: &mut Reader, site: &SiteConfig) -> Self {
         Self {
             providers: read_providers(PROVIDERS, "IMAGE_PROVIDERS", reader, site),
-            timeout: Duration::from_secs(reader.at_least("IMAGE_TIMEOUT_SECS", 120, 1)),
+            timeout: reader.seconds("IMAGE_TIMEOUT_SECS", 120),
             keeps_prompt: reader.parsed("IMAGE_PROMPT_IN_FILE", false, "true or false"),
             webhook: WebhookConfig::read(reader, site),
             storage: StorageConfig::read(reader),

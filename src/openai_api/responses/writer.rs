@@ -18,6 +18,7 @@ use super::request::Read;
 use super::store::StoredResponse;
 use super::{Responses, response_name};
 use crate::chat::{CallEvent, DoneEvent, ThinkingEvent, TokenEvent, ToolCall, Usage};
+use crate::platform::db::keep_trying;
 use crate::platform::http::event_stream::Event;
 use crate::platform::ids::{MessageId, UserId};
 
@@ -331,7 +332,9 @@ impl Dialect for ResponseWriter {
         let Self { responses, user, previous, id, created_at, .. } = self;
         async move {
             let stored = StoredResponse { id, user, previous, input, response, created_at };
-            if let Err(error) = responses.store.add(stored, responses.chat.config.attachment_quota).await {
+            let quota = responses.chat.config.attachment_quota;
+            // It is paid for.
+            if let Err(error) = keep_trying(|| responses.store.add(stored.clone(), quota)).await {
                 tracing::error!(%error, %id, "a response is not kept");
             }
         }

@@ -147,6 +147,13 @@ impl Job {
         _ = self.progress.subscribe().wait_for(|progress| progress.closed).await;
     }
 
+    /// Whether this is the last thing that it told.
+    #[must_use]
+    pub fn ended_with(&self, name: &str) -> bool {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.last().is_some_and(|event| event.name == name)
+    }
+
     /// Leaves what it came to, for those here who wait for its end. The first counts.
     pub fn leave(&self, result: impl Any + Send + Sync) {
         _ = self.left.set(Box::new(result));

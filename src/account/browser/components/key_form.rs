@@ -31,7 +31,7 @@ pub fn KeyForm(
     let days_of = |days: &str| Choice::new(days, fill(Text::DaysCount, &[("count", days)]));
     let lives = std::iter::once(Choice::new("", t(Text::UntilRevoked))).chain(LIVES.map(days_of)).collect::<Vec<_>>();
     view! {
-        <form method="post" action="/account" class="space-y-5">
+        <form method="post" action="/account#new-key" class="space-y-5">
             {at_none.then(|| view! { <Alert tone=AlertTone::Danger text=message.clone() /> })}
             <Field
                 id="key-name"

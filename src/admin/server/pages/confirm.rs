@@ -199,6 +199,10 @@ pub fn confirm_box(question: String, form: TaskForm, id: &str) -> AnyView {
     let typed = (form.task == "erase").then(
         || view! { <Field name="email" id="typed-email" kind="email" label=t(Text::TheirEmail) required=true /> },
     );
+    let gives = form.task == "adjust" && !form.amount.trim_start().starts_with(['-', '−']);
+    let is_harmless = gives || matches!(&*form.task, "enable" | "export" | "set-budget");
+    // Red warns only where it is rare.
+    let variant = if is_harmless { ButtonVariant::Primary } else { ButtonVariant::Danger };
     let fields = [
         ("do", form.task),
         ("amount", form.amount),
@@ -210,7 +214,7 @@ pub fn confirm_box(question: String, form: TaskForm, id: &str) -> AnyView {
         ("budget", form.budget),
         ("once", Uuid::now_v7().to_string()),
     ];
-    question_form(question, ButtonVariant::Danger, (path.clone(), path), fields, typed)
+    question_form(question, variant, (path.clone(), path), fields, typed)
 }
 
 /// `POST /admin/users/{id}`.

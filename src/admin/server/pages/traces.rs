@@ -161,7 +161,7 @@ fn confirm_box(id: &str, work: &WorkMoney, reason: String, names: &Names) -> Any
     let question = fill(Text::AskGoodwill, &[("credits", &credits), ("email", email), ("reason", &reason)]);
     let path = format!("/admin/traces/{id}");
     let fields = [("work", work.work_id.clone()), ("reason", reason)];
-    question_form(question, ButtonVariant::Danger, (path.clone(), path), fields, ())
+    question_form(question, ButtonVariant::Primary, (path.clone(), path), fields, ())
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub fn MessageList(
             if let Some(Some(pane)) = pane.try_get_untracked() {
                 pane.set_scroll_top(pane.scroll_height() - to_end.get_value());
             }
-        } else if at_end.try_get_untracked() == Some(true) {
+        } else if at_end.try_get_untracked() == Some(true) && !thread.is_editing() {
             scroll_to_end();
         } else {
             look();

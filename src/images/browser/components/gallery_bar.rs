@@ -27,8 +27,8 @@ pub fn GalleryBar(
     let Collection { selecting, selected, navigation, .. } = collection;
     let wanted = Memo::new(move |_| Filter::of(&navigation.address.read()));
     let turn = StoredValue::new(0_u32);
-    let look_for = move |filter: Filter| {
-        navigation.open(&Filter { cursor: None, ..filter }.address(), History::Replace);
+    let look_for = move |filter: Filter, history: History| {
+        navigation.open(&Filter { cursor: None, ..filter }.address(), history);
     };
     let search = move |typed: String| {
         let q = typed.trim().to_owned();
@@ -36,7 +36,7 @@ pub fn GalleryBar(
         turn.set_value(now);
         let follow = move || {
             if turn.try_get_value() == Some(now) {
-                look_for(Filter { q, ..wanted.get_untracked() });
+                look_for(Filter { q, ..wanted.get_untracked() }, History::Replace);
             }
         };
         set_timeout(follow, QUIET);
@@ -52,7 +52,7 @@ pub fn GalleryBar(
     let only_favorites = move || Filter { favorites: !wanted.read().favorites, cursor: None, ..wanted.get() };
     let toggle = move |event: ev::MouseEvent| {
         event.prevent_default();
-        look_for(untrack(only_favorites));
+        look_for(untrack(only_favorites), History::Push);
     };
     let is_on = move || wanted.read().favorites.then_some("true");
     let select_all = move |_| {

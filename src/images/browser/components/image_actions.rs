@@ -80,7 +80,12 @@ pub fn ImageActions(
             <Button icon=IconName::Copy label=t(Text::CopyPrompt) class="noscript:hidden" on_click=copy_prompt />
             <Button icon=IconName::Copy label=t(Text::CopyLink) class="noscript:hidden" on_click=copy_link />
             <form class="col-span-2" method="post" action=address on:submit=ask>
-                <button class=format!("{LINE} text-danger") name="action" value="delete">
+                // A script asks first: until it is there, a click is not taken for an answer.
+                <button
+                    class=format!("{LINE} text-danger [@media(scripting:enabled)]:[html:not([data-hydrated])_&]:pointer-events-none")
+                    name="action"
+                    value="delete"
+                >
                     <Icon name=IconName::Trash />
                     {t(Text::Delete)}
                 </button>

@@ -89,7 +89,9 @@ pub fn MakeForm(
         prompt.set(example.to_owned());
         focus_prompt();
     });
-    let has_images = Signal::derive(move || !collection.tiles.read().is_empty());
+    // Where nothing fits a search, its field stays where it is.
+    let is_sought = move || collection.filter.with(|filter| filter.favorites || !filter.q.is_empty());
+    let has_images = Signal::derive(move || is_sought() || !collection.tiles.read().is_empty());
     view! {
             <form method="post" action="/images" novalidate=running_script class="space-y-3" on:submit=submit>
                 {problem.map(|text| view! { <Alert text /> })}
