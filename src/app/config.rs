@@ -163,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn what_would_only_show_later_is_named_at_the_start() {
+        for (name, value, why) in [
+            ("RUST_LOG", "inof", "\"inof\" is no level"),
+            ("RUST_LOG", "info,tessera", "\"tessera\" is no level"),
+            ("CHAT_TIMEOUT_SECS", "9223372036854775807", "is more than 31622400, a year"),
+            ("IMAGE_TIMEOUT_SECS", "31622401", "is more than 31622400, a year"),
+            ("CHAT_CACHE_TTL_SECS", "0", "is less than 1"),
+        ] {
+            let problems = read(&[(name, value)]).unwrap_err();
+            assert!(problems.len() == 1 && problems[0].starts_with(name) && problems[0].contains(why), "{problems:?}");
+        }
+        for filter in ["WARN", "off", "info,tessera::chat=debug", "error,[span]=trace"] {
+            assert!(read(&[("RUST_LOG", filter)]).is_ok(), "{filter}");
+        }
+    }
+
+    #[test]
     fn a_setting_that_is_not_unicode_is_a_problem_and_what_is_none_is_left_alone() {
         let odd = || OsString::from_vec(b"passphr\xe9se".to_vec());
         let read = |name: &str| read_variables([(name.into(), odd()), ("A".into(), "b".into())].into_iter());

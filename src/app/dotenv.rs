@@ -89,6 +89,7 @@ mod tests {
             ("hunter2 x=1\n", ".env:1: is not NAME=VALUE"),
             ("=hunter2\n", ".env:1: is not NAME=VALUE"),
             ("A=${hunter2\n", ".env:1: A: "),
+            ("A=1\nB=hunter2\nA=hunter2\n", ".env:3: A: is there twice"),
         ] {
             let problem = parse(text).unwrap_err();
             assert!(problem.starts_with(told) && !problem.contains("hunter2"), "{text:?}: {problem}");

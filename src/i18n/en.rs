@@ -1283,7 +1283,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::FigureAttempts => "Attempts",
         Text::AttemptsExplained => "Requests to providers, by the time they began.",
         Text::StandingNow => "Now",
-        Text::StandingExplained => "At most half a minute old.",
+        Text::StandingExplained => "At most a minute old.",
         Text::CreditsUnspent => "Credits outstanding",
         Text::CreditsUnspentPaid => "of those, paid for",
         Text::MoneyOwed => "Owed to users",
@@ -1390,7 +1390,7 @@ pub const fn say(text: Text) -> &'static str {
         Text::CodeDaysWrong => "Enter a whole number of days from 1 to {most}.",
         Text::CodePerUserWrong => "Enter at least 1.",
         Text::CodeExpiresWrong => "Enter a day, such as 2026-12-31.",
-        Text::CodeExpiresOver => "Choose a day that is not over.",
+        Text::CodeExpiresOver => "That day is over. Choose a later one.",
         Text::CodeCreditsEndWithPlan => "The credits end with the days of the plan.",
         Text::AuditCodesMade => "Made codes",
         Text::OutcomeOk => "Answered",
@@ -1519,6 +1519,9 @@ pub const fn say(text: Text) -> &'static str {
         Text::StillOpen => "Still open",
         Text::NothingOpen => "Nothing left open",
         Text::GoodwillWasGiven => "Given back as goodwill: {credits}.",
+        Text::AnswerNotKept => {
+            "This request was answered and charged, but its answer is no longer kept. Send it with a new Idempotency-Key."
+        }
         Text::NothingWasChargedFor => "Nothing was charged for this request.",
         Text::GiveGoodwill => "Give back",
         Text::AskGoodwill => "Give {credits} back to {email}? Reason: {reason}",

@@ -1327,6 +1327,7 @@ pub enum Text {
     NothingOpen,
     GoodwillWasGiven,
     NothingWasChargedFor,
+    AnswerNotKept,
     GiveGoodwill,
     AskGoodwill,
     Timeline,

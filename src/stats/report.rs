@@ -53,7 +53,7 @@ pub struct Part {
     pub figures: Figures,
 }
 
-/// How things stand now, as they were half a minute ago at most.
+/// How things stand now, as they were a minute ago at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Now {

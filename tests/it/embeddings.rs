@@ -153,8 +153,9 @@ async fn nobody_without_credits_is_served_and_a_retry_is_charged_once() {
         let request = program.post(PATH).header("idempotency-key", "once").json(&ask(&json!(input)));
         crate::support::answer(request).await
     };
-    let (status, first) = keyed("a").await;
+    let ((status, first), second, third) = tokio::join!(keyed("a"), keyed("a"), keyed("a"));
     assert_eq!(status, 200, "{first}");
+    assert_eq!((&second, &third), (&(200, first.clone()), &(200, first.clone())), "at once");
     assert_eq!(available(&user).await, 0);
     assert_eq!(keyed("a").await, (200, first), "the same once more");
     assert_eq!(keyed("b").await.0, 409, "another body");

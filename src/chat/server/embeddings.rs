@@ -16,6 +16,7 @@ use crate::credits::server::store::{Idempotency, WorkKind};
 use crate::generation::{
     Begun, KEYS_LIVE, Payer, PendingAttempt, Quote, ReleaseReason, Reserved, TextSizes, Tokens, outlive_handler,
 };
+use crate::i18n::{Text, t};
 use crate::platform::amount::Amount;
 use crate::platform::error::{AppError, AppResult};
 use crate::platform::http::request_id::{current_request_id, in_request};
@@ -27,6 +28,9 @@ use crate::usage::Outcome;
 const RENEW_EVERY: Duration = Duration::from_secs(8);
 /// Larger answers are not kept for their key.
 const MOST_KEPT: usize = 1024 * 1024;
+
+/// How soon after the charge an answer is kept, at the latest.
+const KEPT_WITHIN: Duration = Duration::from_millis(250);
 
 /// What came of a call, to be paid for when the connection takes it.
 pub struct Delivered {
@@ -122,8 +126,17 @@ impl Chat {
             let hold = match chat.generation.begin(&payer, WorkKind::Chat, WorkId::now_v7(), asked).await? {
                 Begun::New(hold) => hold,
                 Begun::Repeated(id) => {
-                    let kept = chat.cache.get(&key_of(id)).await;
-                    return kept.map(|kept| Embeddings::Kept(kept, quota)).ok_or(AppError::Unavailable);
+                    let key = key_of(id);
+                    let kept = || async { Ok(chat.cache.get(&key).await) };
+                    // It may still be on its way.
+                    match chat.generation.await_begin(&payer, id, kept).await {
+                        // It is kept a moment after it is paid for.
+                        Err(AppError::NotFound) => sleep(KEPT_WITHIN).await,
+                        awaited => awaited?,
+                    }
+                    let kept = chat.cache.get(&key).await;
+                    let gone = || AppError::Conflict(t(Text::AnswerNotKept).to_owned());
+                    return kept.map(|kept| Embeddings::Kept(kept, quota)).ok_or_else(gone);
                 }
             };
             let mut payment = Payment { chat: chat.clone(), user: payer.user, open: None, is_keyed };

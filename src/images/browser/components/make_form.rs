@@ -38,12 +38,13 @@ pub fn MakeForm(
     let available = collection.workspace.available;
     let cost = cost_of(collection, provider, &providers);
     let is_over = Signal::derive(move || prompt.read().chars().count() > max_prompt_chars);
-    let cannot_make = Signal::derive(move || {
-        running_script.get() && (prompt.read().trim().is_empty() || is_over.get() || collection.sending.get())
-    });
+    // While it is sent, the button stays: the focus is on it.
+    let cannot_make =
+        Signal::derive(move || running_script.get() && (prompt.read().trim().is_empty() || is_over.get()));
     let submit = move |event: ev::SubmitEvent| {
         event.prevent_default();
-        if cannot_make.get_untracked() || cost.get_untracked() > available.get_untracked() {
+        let is_sending = collection.sending.get_untracked();
+        if cannot_make.get_untracked() || is_sending || cost.get_untracked() > available.get_untracked() {
             return;
         }
         let typed = typed_seed();
