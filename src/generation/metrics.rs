@@ -29,8 +29,8 @@ use crate::platform::telemetry::lost_lines;
 use crate::usage::{Attempt, Outcome};
 
 /// Why somebody is called about a payment. All are there from the start: an alert sees only what grows.
-const PAYMENT_ALERTS: [&str; 9] =
-    ["owner", "order", "payment", "payee", "currency", "amount", "capture", "refund", "second"];
+const PAYMENT_ALERTS: [&str; 11] =
+    ["owner", "order", "payment", "payee", "currency", "amount", "capture", "refund", "second", "subscription", "sale"];
 /// From half a millisecond to half a minute.
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
