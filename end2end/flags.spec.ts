@@ -27,7 +27,7 @@ async function setState(page: Page, name: string, state: string) {
   await page.getByLabel('State').selectOption(state);
   await page.getByRole('button', { name: 'Change', exact: true }).click();
   // It asks once.
-  await expect(page.getByText(`Change ${name} to:`)).toBeVisible();
+  await expect(page.getByText(`Set ${name} to`)).toBeVisible();
   await page.getByRole('button', { name: 'Confirm' }).click();
   await expect(page.getByText('Done.')).toBeVisible();
 }

@@ -47,6 +47,7 @@ pub fn error_page_with(
     let status = error.status();
     let (title, text) = match error {
         AppError::NotFound => (t(Text::NotFoundTitle), t(Text::NotFoundText).to_owned()),
+        AppError::Forbidden => (t(Text::ForbiddenTitle), error.to_string()),
         AppError::Unavailable => (t(Text::UnavailableTitle), error.to_string()),
         AppError::SwitchedOff(_) | AppError::Paused(_) => (t(Text::SwitchedOffTitle), error.to_string()),
         AppError::Internal => (t(Text::InternalTitle), t(Text::InternalText).to_owned()),

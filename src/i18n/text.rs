@@ -578,6 +578,7 @@ pub enum Text {
     Password,
     PasswordHint,
     ToTheChat,
+    ForbiddenTitle,
     NotFoundTitle,
     NotFoundText,
     UnavailableTitle,

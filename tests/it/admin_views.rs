@@ -237,18 +237,18 @@ async fn what_is_wrong_on_a_page_is_said_in_its_language_with_the_name_of_the_fi
         ("/admin?range=7d&zone=Mars", "Time zone: Enter a time zone", "时区：请输入时区"),
         (
             "/admin/costs?range=custom&from=2026-02-02&until=2026-02-01",
-            "Until day: The end is before",
+            "To day: The end is before",
             "截止日期：结束早于开始",
         ),
         (
             "/admin/costs/attempts?from=2026-02-02&until=2026-02-01",
-            "Until day: The end is before",
+            "To day: The end is before",
             "截止日期：结束早于开始",
         ),
         ("/admin/costs/attempts?key=mine", "API key (id): Enter", "请输入 API 密钥的完整 ID"),
-        ("/admin/audit?from=2026-02-02&until=2026-01-01", "Until day: The end is before", "截止日期：结束早于开始"),
+        ("/admin/audit?from=2026-02-02&until=2026-01-01", "To day: The end is before", "截止日期：结束早于开始"),
         ("/admin/users?from=soon", "From day: Enter a day", "起始日期：请输入日期"),
-        ("/admin/ledger?until=soon", "Until day: Enter a day", "截止日期：请输入日期"),
+        ("/admin/ledger?until=soon", "To day: Enter a day", "截止日期：请输入日期"),
     ] {
         for (language, expected) in [("en", english), ("zh-CN", chinese)] {
             let response = admin.get(path).header("accept-language", language).send().await.unwrap();
