@@ -94,7 +94,7 @@ for (const script of [true, false]) {
 test('prices are listed with their versions, in both languages', async ({ page }) => {
   await becomeAdmin(page, '/admin/prices');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Prices');
-  await expect(page.getByRole('region', { name: 'In force' }).or(page.locator('section', { hasText: 'In force' })).first()).toContainText('a reply');
+  await expect(page.getByRole('region', { name: 'Current' }).or(page.locator('section', { hasText: 'Current' })).first()).toContainText('a reply');
   await look(page, true);
   await page.context().addCookies([{ name: 'language', value: 'zh-Hans', url: page.url() }]);
   await page.reload();
