@@ -31,7 +31,7 @@ pub fn KeyForm(
     let days_of = |days: &str| Choice::new(days, fill(Text::DaysCount, &[("count", days)]));
     let lives = std::iter::once(Choice::new("", t(Text::UntilRevoked))).chain(LIVES.map(days_of)).collect::<Vec<_>>();
     view! {
-        <form method="post" action="/account#new-key" class="space-y-5">
+        <form method="post" action="/account" class="space-y-5">
             {at_none.then(|| view! { <Alert tone=AlertTone::Danger text=message.clone() /> })}
             <Field
                 id="key-name"
@@ -41,6 +41,7 @@ pub fn KeyForm(
                 required=true
                 max_chars=MAX_KEY_NAME_CHARS
                 hint=t(Text::KeyNameHint)
+                autofocus=name_error.is_some()
                 error=name_error
             />
             <fieldset class="min-w-0 space-y-3" aria-describedby=is_described>
@@ -60,6 +61,7 @@ pub fn KeyForm(
                     kind="number"
                     value=per_minute
                     hint=t(Text::WithinYourLimit)
+                    autofocus=rate_error.is_some()
                     error=rate_error
                 />
                 <Field
@@ -68,6 +70,7 @@ pub fn KeyForm(
                     label=t(Text::BudgetInCredits)
                     value=budget
                     hint=t(Text::BudgetHint)
+                    autofocus=budget_error.is_some()
                     error=budget_error
                 />
             </div>
