@@ -5,6 +5,8 @@ const OPEN = ['/', '/sign-in', '/sign-up', '/nowhere'];
 
 for (const theme of ['light', 'dark'] as const) {
   test(`every page is accessible and fits 360 px, ${theme}`, async ({ page, complaints }) => {
+    // Many pages, and a machine that others use too.
+    test.slow();
     await page.emulateMedia({ colorScheme: theme });
     for (const path of OPEN) {
       await page.goto(path);

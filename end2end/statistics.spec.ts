@@ -58,6 +58,8 @@ test('a chart leads to its rows by key, and has a table', async ({ page }) => {
 
 for (const theme of ['light', 'dark'] as const) {
   test(`statistics are accessible on a phone, ${theme}`, async ({ page }) => {
+    // Many pages, and a machine that others use too.
+    test.slow();
     await page.emulateMedia({ colorScheme: theme });
     await page.setViewportSize({ width: 360, height: 740 });
     await becomeAdmin(page);
