@@ -248,10 +248,10 @@ async fn serve_site(config: Config) -> Result<ExitCode, String> {
         TcpListener::bind(addr).await.map_err(|error| format!("SITE_ADDR: {addr} cannot be listened on: {error}"))?;
     // A port of 0 lets the system pick one.
     let addr = listener.local_addr().unwrap_or(addr);
-    let state = AppState::build(config, options).await?;
-    if let Err(problem) = check::check_site() {
+    if let Err(problem) = check::check_site(&options) {
         tracing::error!("{problem}");
     }
+    let state = AppState::build(config, options).await?;
     tracing::info!("Tessera is at http://{addr}");
     serve::run(state, listener).await;
     Ok(ExitCode::SUCCESS)

@@ -61,14 +61,20 @@ impl BackupConfig {
     /// # Errors
     /// One line that says what is in the way.
     pub fn check(&self) -> Result<String, String> {
-        let named = |error: io::Error| format!("BACKUP_DIR: {}: {error}", self.dir.display());
-        if !self.dir.is_dir() {
-            private_folder(&self.dir).map_err(named)?;
-        }
+        self.make_dir()?;
         let file = self.dir.join(format!(".check-{}", std::process::id()));
-        fs::write(&file, "").and_then(|()| fs::remove_file(&file)).map_err(named)?;
+        let written = fs::write(&file, "").and_then(|()| fs::remove_file(&file));
+        written.map_err(|error| self.problem(&error))?;
         let newest = newest_in(&self.dir).map_or_else(|| "none yet".to_owned(), |at| format!("the newest of {at}"));
         Ok(format!("{}: {newest}", self.dir.display()))
+    }
+
+    fn make_dir(&self) -> Result<(), String> {
+        if self.dir.is_dir() { Ok(()) } else { private_folder(&self.dir).map_err(|error| self.problem(&error)) }
+    }
+
+    fn problem(&self, error: &io::Error) -> String {
+        format!("BACKUP_DIR: {}: {error}", self.dir.display())
     }
 }
 
@@ -77,10 +83,8 @@ impl BackupConfig {
 /// # Errors
 /// One line that says what is in the way; nothing is deleted then.
 pub fn back_up_if_due(config: &Config, plan: &BackupConfig, now: Timestamp) -> Result<Option<PathBuf>, String> {
-    let named = |error: io::Error| format!("BACKUP_DIR: {}: {error}", plan.dir.display());
-    if !plan.dir.is_dir() {
-        private_folder(&plan.dir).map_err(named)?;
-    }
+    plan.make_dir()?;
+    let named = |error: io::Error| plan.problem(&error);
     let mut found = backups_in(&plan.dir).map_err(named)?;
     // Those of a clock that was ahead say nothing.
     let newest = found.iter().rev().map(|(at, _)| *at).find(|at| *at <= now);

@@ -25,6 +25,7 @@ use crate::images::server::providers::ImageProvider;
 use crate::platform::db::{Database, DatabaseConfig, Probed};
 use crate::platform::redis;
 use crate::platform::site::database_path;
+use leptos::config::LeptosOptions;
 
 /// Tries every configured part. Returns a table of the results, and whether all is well. `with_storage` also counts what is stored,
 /// which looks at every file.
@@ -32,7 +33,7 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
     let mut rows = vec![("configuration".to_owned(), Ok(format!("{} → {}", config.site.addr, config.site.public_url)))];
     rows.push(("prices".to_owned(), Ok(config.prices.book().summary())));
     rows.push(("shop".to_owned(), Ok(config.shop.summary())));
-    rows.push(("site".to_owned(), check_site()));
+    rows.push(("site".to_owned(), read_site_options().and_then(|options| check_site(&options))));
     let stores = Stores::open(config).await;
     match &stores {
         Ok(stores) => rows.extend(check_database(config, &stores.database).await),
@@ -83,14 +84,13 @@ pub async fn run(config: &Config, with_storage: bool) -> (String, bool) {
 ///
 /// # Errors
 /// One line that says what is missing.
-pub fn check_site() -> Result<String, String> {
-    let options = read_site_options()?;
-    let Some(assets) = Assets::of(&options) else {
+pub fn check_site(options: &LeptosOptions) -> Result<String, String> {
+    let Some(assets) = Assets::of(options) else {
         let text = format!("{} is not beside the program: pages have no styles and no scripts", options.hash_file);
         // As in tests.
         return if cfg!(debug_assertions) { Ok(text) } else { Err(text) };
     };
-    match assets.missing(&options)[..] {
+    match assets.missing(options)[..] {
         [] => Ok(options.site_root.to_string()),
         [first, ..] => Err(format!("{}{first} is missing: install all of the release", options.site_root)),
     }
